@@ -1,3 +1,17 @@
 module github.com/hal0-dev/hal0
 
 go 1.26
+
+require (
+	github.com/BurntSushi/toml v1.4.0
+	github.com/hashicorp/go-hclog v1.6.3
+	github.com/traefik/paerser v0.2.2
+	gopkg.in/yaml.v3 v3.0.1
+)
+
+require (
+	github.com/fatih/color v1.13.0 // indirect
+	github.com/mattn/go-colorable v0.1.12 // indirect
+	github.com/mattn/go-isatty v0.0.14 // indirect
+	golang.org/x/sys v0.0.0-20220503163025-988cb79eb6c6 // indirect
+)
