@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/BurntSushi/toml v1.4.0
+	github.com/google/renameio/v2 v2.0.0
 	github.com/hashicorp/go-hclog v1.6.3
 	github.com/traefik/paerser v0.2.2
 	gopkg.in/yaml.v3 v3.0.1

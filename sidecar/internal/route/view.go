@@ -1,0 +1,107 @@
+package route
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+)
+
+// Slot is one slot of this box and the routes that share it.
+type Slot struct {
+	Model       wire.Model
+	Fingerprint string
+	Routes      []string // ascending by age
+	Preload     bool     // asked for, by a route that is not stale
+}
+
+// View is an immutable picture of the registry.
+type View struct {
+	routes  map[string]Entry
+	slots   []Slot
+	index   map[string]int          // slot id -> position in slots
+	refused map[string]wire.Failure // route + "\x00" + slot -> why it has no slot
+	// Conflicts and refusals, one line each, for the log.
+	Problems []string
+}
+
+// Check says why the box's own file refuses a model, nil where it does not.
+type Check func(wire.Model) *wire.Failure
+
+// newView merges the entries: pure, so that a conflict does not depend on who
+// asked first.
+func newView(t table, check Check, now time.Time) *View {
+	v := &View{routes: map[string]Entry{}, index: map[string]int{}, refused: map[string]wire.Failure{}}
+	for _, e := range t.ordered() {
+		v.routes[e.Route.Name] = e
+		for _, m := range e.Route.Models {
+			v.add(e, m, check, now)
+		}
+	}
+	return v
+}
+
+func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
+	refuse := func(f wire.Failure) {
+		f.Details.Slot = m.Slot
+		v.refused[e.Route.Name+"\x00"+m.Slot] = f
+		v.Problems = append(v.Problems, fmt.Sprintf("route %s, slot %s: %s", e.Route.Name, m.Slot, f.Message))
+	}
+	if !e.Own && check != nil {
+		if f := check(m); f != nil {
+			refuse(*f)
+			return
+		}
+	}
+	print := m.Fingerprint()
+	preload := m.Preload && !e.Stale(now)
+	i, taken := v.index[m.Slot]
+	if !taken {
+		v.index[m.Slot] = len(v.slots)
+		v.slots = append(v.slots, Slot{Model: m, Fingerprint: print, Routes: []string{e.Route.Name}, Preload: preload})
+		return
+	}
+	s := &v.slots[i]
+	if s.Fingerprint != print {
+		refuse(wire.NewFailure(wire.CodeConflict, fmt.Sprintf("slot %s is declared differently by route %s; give one of them another name or make them alike", m.Slot, s.Routes[0])))
+		return
+	}
+	s.Routes = append(s.Routes, e.Route.Name)
+	s.Preload = s.Preload || preload
+}
+
+// Slots returns every slot of the box, the oldest route's first.
+func (v *View) Slots() []Slot { return v.slots }
+
+// Routes returns every entry by name.
+func (v *View) Routes() map[string]Entry { return v.routes }
+
+// Route returns the entry of a name.
+func (v *View) Route(name string) (Entry, bool) {
+	e, ok := v.routes[name]
+	return e, ok
+}
+
+// Find answers a request: the slot that a route's proof names, or the failure to
+// send instead. declare asks for the route's declaration: it is not known, or
+// not in this version.
+func (v *View) Find(p wire.Proof) (s Slot, declare bool, f *wire.Failure) {
+	e, known := v.routes[p.Route]
+	declare = !known || e.Learned || (e.Route.Fingerprint() != p.Fingerprint && p.Since >= e.Route.Since)
+	if f, bad := v.refused[p.Route+"\x00"+p.Slot]; bad {
+		return Slot{}, declare, &f
+	}
+	for _, m := range e.Route.Models {
+		if m.Slot == p.Slot {
+			return v.slots[v.index[p.Slot]], declare, nil
+		}
+	}
+	if declare {
+		f := wire.NewFailure(wire.CodeSlotLoading, "this route is new here; it is being declared")
+		f.Details.Slot, f.Details.RetryAfterS = p.Slot, 1
+		return Slot{}, true, &f
+	}
+	gone := wire.NewFailure(wire.CodeModelNotFound, fmt.Sprintf("The model %q does not exist", p.Slot))
+	gone.Param = "model"
+	return Slot{}, false, &gone
+}
