@@ -100,6 +100,7 @@ func (r *Registry) run(t table) {
 			t = q.change(t)
 			old, view := r.View(), newView(t, r.cfg.Check, time.Now())
 			r.view.Store(view)
+			close(old.replaced)
 			r.save(t)
 			r.tell(view, old)
 			q.reply <- view
@@ -111,13 +112,13 @@ func (r *Registry) run(t table) {
 
 // tell hands a new view on, and logs the problems that the old one did not have.
 func (r *Registry) tell(view, old *View) {
-	known := map[string]bool{}
-	for _, p := range old.Problems {
+	known := map[Problem]bool{}
+	for _, p := range old.Problems() {
 		known[p] = true
 	}
-	for _, p := range view.Problems {
+	for _, p := range view.Problems() {
 		if !known[p] {
-			r.cfg.Log.Error("model of a route is refused", "problem", p)
+			r.cfg.Log.Error("model of a route is refused", "route", p.Route, "slot", p.Slot, "code", p.Code, "why", p.Message)
 		}
 	}
 	if r.cfg.Changed != nil {

@@ -110,12 +110,12 @@ func TestConflictEndsWhenBothAgree(t *testing.T) {
 	r := registry(t, Config{})
 	put(t, r, declared("a@file", 1, model("s", "old")))
 	put(t, r, declared("b@file", 1, model("s", "old")))
-	if v := put(t, r, declared("a@file", 2, model("s", "new"))); len(v.Problems) != 1 {
-		t.Errorf("problems = %q, want the one conflict", v.Problems)
+	if v := put(t, r, declared("a@file", 2, model("s", "new"))); len(v.Problems()) != 1 {
+		t.Errorf("problems = %+v, want the one conflict", v.Problems())
 	}
 	v := put(t, r, declared("b@file", 2, model("s", "new")))
-	if len(v.Problems) != 0 || v.Slots()[0].Model.Model != "new" {
-		t.Errorf("after both changed: problems %q, slots %+v", v.Problems, v.Slots())
+	if len(v.Problems()) != 0 || v.Slots()[0].Model.Model != "new" {
+		t.Errorf("after both changed: problems %+v, slots %+v", v.Problems(), v.Slots())
 	}
 }
 

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -17,12 +18,39 @@ type Slot struct {
 
 // View is an immutable picture of the registry.
 type View struct {
-	routes  map[string]Entry
-	slots   []Slot
-	index   map[string]int          // slot id -> position in slots
-	refused map[string]wire.Failure // route + "\x00" + slot -> why it has no slot
-	// Conflicts and refusals, one line each, for the log.
-	Problems []string
+	routes   map[string]Entry
+	slots    []Slot
+	index    map[string]int          // slot id -> position in slots
+	refused  map[string]wire.Failure // route + "\x00" + slot -> why it has no slot
+	replaced chan struct{}           // closed by the registry when a newer view is there
+	problems []Problem
+}
+
+// Problem is a model of a route that got no slot.
+type Problem struct {
+	Route   string `json:"route"`
+	Slot    string `json:"slot"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Listed is one route as people are shown it.
+type Listed struct {
+	Name      string    `json:"name"`
+	Slots     []string  `json:"slots"`
+	Confirmed time.Time `json:"confirmed"`
+	Stale     bool      `json:"stale"`
+	Problems  []Problem `json:"problems"`
+}
+
+// Replaced is closed when a newer view exists.
+func (v *View) Replaced() <-chan struct{} { return v.replaced }
+
+// Knows reports whether the route was declared in the version that a proof
+// names.
+func (v *View) Knows(p wire.Proof) bool {
+	e, known := v.routes[p.Route]
+	return known && !e.Learned && e.Route.Fingerprint() == p.Fingerprint
 }
 
 // Check says why the box's own file refuses a model, nil where it does not.
@@ -31,7 +59,7 @@ type Check func(wire.Model) *wire.Failure
 // newView merges the entries: pure, so that a conflict does not depend on who
 // asked first.
 func newView(t table, check Check, now time.Time) *View {
-	v := &View{routes: map[string]Entry{}, index: map[string]int{}, refused: map[string]wire.Failure{}}
+	v := &View{routes: map[string]Entry{}, index: map[string]int{}, refused: map[string]wire.Failure{}, replaced: make(chan struct{})}
 	for _, e := range t.ordered() {
 		v.routes[e.Route.Name] = e
 		for _, m := range e.Route.Models {
@@ -45,7 +73,7 @@ func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
 	refuse := func(f wire.Failure) {
 		f.Details.Slot = m.Slot
 		v.refused[e.Route.Name+"\x00"+m.Slot] = f
-		v.Problems = append(v.Problems, fmt.Sprintf("route %s, slot %s: %s", e.Route.Name, m.Slot, f.Message))
+		v.problems = append(v.problems, Problem{Route: e.Route.Name, Slot: m.Slot, Code: f.Code, Message: f.Message})
 	}
 	if !e.Own && check != nil {
 		if f := check(m); f != nil {
@@ -73,8 +101,33 @@ func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
 // Slots returns every slot of the box, the oldest route's first.
 func (v *View) Slots() []Slot { return v.slots }
 
-// Routes returns every entry by name.
-func (v *View) Routes() map[string]Entry { return v.routes }
+// Problems returns the models that got no slot, in the order of the routes.
+func (v *View) Problems() []Problem { return v.problems }
+
+// ProblemsOf returns those of one route.
+func (v *View) ProblemsOf(route string) []Problem {
+	out := []Problem{}
+	for _, p := range v.problems {
+		if p.Route == route {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Listing returns every route by name.
+func (v *View) Listing(now time.Time) []Listed {
+	out := make([]Listed, 0, len(v.routes))
+	for name, e := range v.routes {
+		l := Listed{Name: name, Confirmed: e.Confirmed, Stale: e.Stale(now), Problems: v.ProblemsOf(name), Slots: []string{}}
+		for _, m := range e.Route.Models {
+			l.Slots = append(l.Slots, m.Slot)
+		}
+		out = append(out, l)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
 
 // Route returns the entry of a name.
 func (v *View) Route(name string) (Entry, bool) {
