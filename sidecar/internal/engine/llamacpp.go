@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// errNoLlamaServer is what using llama.cpp says on a box that has none.
+var errNoLlamaServer = errors.New("llama-server is not installed: put it on the PATH, or name it by LLAMA_SERVER or llamaServer in hal0.yml")
+
+func llamaCPP(path string) Template {
+	known := newFlagCache()
+	return Template{
+		Name:       LlamaCPP,
+		NeedsModel: true,
+		listening:  commonListening,
+		rules:      llamaRules(),
+		paths: map[string]string{
+			"/v1/tokenize":   "/tokenize",
+			"/v1/detokenize": "/detokenize",
+			"/v1/infill":     "/infill",
+			"/v1/rerankings": "/v1/reranking",
+		},
+		ready:    "/health",
+		identity: "/props", // older versions serve /v1/models to anybody
+		props:    true,
+		loading:  []int{http.StatusServiceUnavailable},
+		command: func(p Plan) (invocation, error) {
+			if path == "" {
+				return invocation{}, errNoLlamaServer
+			}
+			flags, err := known.of(path)
+			if err != nil {
+				return invocation{}, err
+			}
+			// By environment: a command line is for every user of the box to read.
+			return invocation{path: path, args: llamaArgs(p, flags), env: []string{"LLAMA_API_KEY=" + p.Key}}, nil
+		},
+	}
+}
+
+// llamaArgs is the command line: what we plan, then what the model declares, so
+// that it wins, then what nobody may change. Flags that this llama-server does
+// not know are left out.
+func llamaArgs(p Plan, known flagSet) []string {
+	var a []string
+	option := func(value string, names ...string) {
+		for _, n := range names {
+			if known[n] {
+				a = append(a, n)
+				if value != "" {
+					a = append(a, value)
+				}
+				return
+			}
+		}
+	}
+	// llama.cpp divides one context among its slots.
+	option(decimal(p.Context()*p.Parallel()), "--ctx-size")
+	option(decimal(p.Parallel()), "--parallel")
+	option("off", "--fit")             // what does not fit must fail, not shrink
+	option("0", "--cache-ram")         // host memory that no plan knows of
+	option("5", "--sse-ping-interval") // TERM is heard only between pings
+	option("", "--metrics")
+	option("", "--offline")
+	option("", "--jinja")
+	option("", "--no-ui", "--no-webui")
+	option("off", "--log-colors")
+	if d := p.Place.devices(); d != "" {
+		option(d, "--device")
+		if p.Place.Backend != BackendCPU {
+			option("999", "--gpu-layers", "--n-gpu-layers")
+		}
+	}
+	if p.Threads > 0 {
+		option(decimal(int64(p.Threads)), "--threads")
+	}
+	if p.Embeds() {
+		option("", "--embeddings", "--embedding")
+	}
+	if p.Ranks() {
+		option("", "--reranking", "--rerank")
+	}
+	a = append(a, p.Model.Args...)
+	return append(a, "--model", p.Path, "--alias", p.Model.Slot, "--host", p.Host, "--port", decimal(int64(p.Port)))
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// llamaRules are what llama-server's log says before it ends, always with
+// exit code 1.
+func llamaRules() []rule {
+	return []rule{
+		match(ClassPort, `couldn't bind HTTP server socket`),
+		match(ClassGPU, `invalid device: `),
+		match(ClassBadArgument, `error: invalid argument`, `error while handling argument`, `error: unknown argument`),
+		match(ClassCrash, `no backends are loaded`), // a broken installation, not a bad model
+		match(ClassBadModel, `failed to open GGUF file`, `invalid magic characters`, `not within the file bounds`, `unknown (model )?architecture`,
+			`error loading model: .*`, `failed to load (draft )?model`),
+	}
+}
