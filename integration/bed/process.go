@@ -28,11 +28,21 @@ const stopAfter = 30 * time.Second
 // Start starts a program in a process group of its own.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
+	return startPiped(t, name, cmd, nil)
+}
+
+// startPiped is Start with another place for what the program prints to its
+// standard output.
+func startPiped(t testing.TB, name string, cmd *exec.Cmd, stdout *os.File) *Process {
+	t.Helper()
 	out, err := os.CreateTemp(t.TempDir(), name+"-*.log")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
 	p := &Process{t: t, name: name, cmd: cmd, log: out.Name(), done: make(chan struct{})}
 	if err := p.start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)

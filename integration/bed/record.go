@@ -1,0 +1,202 @@
+package bed
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Launch is the tap's record of one engine process.
+type Launch struct {
+	dir  string
+	PID  int    `json:"pid"`  // of the engine itself; the sidecar's child is the tap
+	Addr string `json:"addr"` // where the engine itself listens
+	Key  string `json:"key"`  // its API key
+}
+
+// Exchange is one request that an engine was sent, with its answer.
+type Exchange struct {
+	Method, Path string
+	Request      []byte // body
+	Status       int
+	Header       http.Header
+	Body         []byte // as the engine sent it, chunks undone
+	Complete     bool   // the body has come to its proper end
+	At           time.Time
+	Closed       time.Time // when the sidecar closed the connection; zero = not yet
+}
+
+// Launches are the engines that the sidecar has started, oldest first.
+func (s *Sidecar) Launches() []Launch {
+	s.t.Helper()
+	names, _ := filepath.Glob(filepath.Join(s.records(), "*", "engine.json"))
+	sort.Slice(names, func(i, j int) bool { return modified(names[i]).Before(modified(names[j])) })
+	var all []Launch
+	for _, name := range names {
+		l := Launch{dir: filepath.Dir(name)}
+		b, err := os.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(b, &l)
+		}
+		if err != nil {
+			s.t.Fatalf("read the tap's record: %v", err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// Exchanges are the POSTs to a path that all engines together were sent.
+func (s *Sidecar) Exchanges(path string) []Exchange {
+	s.t.Helper()
+	var all []Exchange
+	for _, l := range s.Launches() {
+		for _, e := range l.Exchanges(s.t) {
+			if e.Method == http.MethodPost && e.Path == path {
+				all = append(all, e)
+			}
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].At.Before(all[j].At) })
+	return all
+}
+
+// Exchanges reads every connection of the record.
+func (l Launch) Exchanges(t testing.TB) []Exchange {
+	t.Helper()
+	opened, closed := l.times(t)
+	var all []Exchange
+	for conn, at := range opened {
+		request, err := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.request", conn)))
+		if err != nil {
+			continue // opened, and nothing said yet
+		}
+		response, _ := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.response", conn)))
+		for _, e := range parse(request, response) {
+			e.At, e.Closed = at, closed[conn]
+			all = append(all, e)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].At.Before(all[j].At) })
+	return all
+}
+
+func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(l.dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, closed = map[int]time.Time{}, map[int]time.Time{}
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		var entry struct {
+			At   int64
+			Conn int
+			What string
+		}
+		if json.Unmarshal(line, &entry) != nil {
+			continue // the last line may be on its way
+		}
+		switch entry.What {
+		case "open":
+			opened[entry.Conn] = time.Unix(0, entry.At)
+		case "request-end":
+			closed[entry.Conn] = time.Unix(0, entry.At)
+		}
+	}
+	return opened, closed
+}
+
+// parse takes one connection's bytes apart. A request or response that is not
+// whole is given as far as it goes.
+func parse(request, response []byte) []Exchange {
+	in, out := bufio.NewReader(bytes.NewReader(request)), bufio.NewReader(bytes.NewReader(response))
+	var all []Exchange
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return all
+		}
+		body, _ := io.ReadAll(r.Body)
+		e := Exchange{Method: r.Method, Path: r.URL.Path, Request: body}
+		resp, err := http.ReadResponse(out, r)
+		if err == nil {
+			e.Status, e.Header = resp.StatusCode, resp.Header
+			e.Body, err = io.ReadAll(resp.Body)
+			e.Complete = err == nil
+		}
+		all = append(all, e)
+		if err != nil {
+			return all
+		}
+	}
+}
+
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// Direct asks the engine itself, past sidecar and tap.
+func (l Launch) Direct(t testing.TB, path, body string) (int, []byte) {
+	t.Helper()
+	method := http.MethodPost
+	if body == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequest(method, "http://"+l.Addr+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+l.Key)
+	resp, err := plain.Do(req)
+	if err != nil {
+		t.Fatalf("ask the engine: %v", err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("ask the engine: %v", err)
+	}
+	return resp.StatusCode, b
+}
+
+// Busy reports whether any of llama-server's own slots is at work.
+func (l Launch) Busy(t testing.TB) bool {
+	t.Helper()
+	status, body := l.Direct(t, "/slots", "")
+	var slots []struct {
+		Processing bool `json:"is_processing"`
+	}
+	if err := json.Unmarshal(body, &slots); err != nil || status != http.StatusOK {
+		t.Fatalf("ask /slots: %d %s", status, body)
+	}
+	for _, slot := range slots {
+		if slot.Processing {
+			return true
+		}
+	}
+	return false
+}
+
+func readAll(r io.Reader) string {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return string(b) + "\n[" + err.Error() + "]"
+	}
+	return string(b)
+}

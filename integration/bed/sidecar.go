@@ -1,0 +1,165 @@
+package bed
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Sidecar is `hal0 serve` with a folder that outlives its process: state,
+// token, models, and the records of the tap between it and its engines.
+type Sidecar struct {
+	*Process // of the current start; nil before the first
+
+	t       testing.TB
+	dir     string
+	data    string // host:port
+	control string
+	env     []string
+	config  string // hal0.yml, "" = none
+	args    []string
+}
+
+// NewSidecar makes the folder of a sidecar whose llama-server is tapped.
+// config is what hal0.yml says beside that.
+func NewSidecar(t testing.TB, config string) *Sidecar {
+	t.Helper()
+	s := &Sidecar{t: t, dir: t.TempDir()}
+	s.data = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
+	s.control = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
+	s.write("hal0.yml", config, 0o644)
+	s.config = filepath.Join(s.dir, "hal0.yml")
+	s.args = []string{
+		"--listen.data=" + s.data, "--listen.control=" + s.control,
+		"--state=" + filepath.Join(s.dir, "state"), "--token=" + s.TokenFile(),
+		"--log.level=debug", "--log.format=text",
+	}
+	if llama := filepath.Join(Cache(), "llama-server"); exists(llama) {
+		s.args = append(s.args, "--llamaServer="+s.tapped(llama))
+	}
+	if models := filepath.Join(Cache(), "models"); exists(models) {
+		s.args = append(s.args, "--models="+models)
+	}
+	return s
+}
+
+// tapped writes a program that starts the tap in front of the engine.
+func (s *Sidecar) tapped(engine string) string {
+	path := filepath.Join(s.dir, "llama-server")
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' -engine '%s' -dir '%s' -- \"$@\"\n", tap(s.t), engine, s.records())
+	s.write("llama-server", script, 0o755)
+	return path
+}
+
+func (s *Sidecar) records() string { return filepath.Join(s.dir, "tap") }
+
+func (s *Sidecar) write(name, text string, mode os.FileMode) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Start starts the sidecar, or starts it again, and waits until it serves.
+func (s *Sidecar) Start() *Sidecar {
+	s.t.Helper()
+	s.Launch()
+	Until(s.t, "sidecar serves", 20*time.Second, func() bool {
+		s.t.Helper()
+		if !s.running() {
+			s.t.Fatalf("sidecar ended with %d:\n%s", s.cmd.ProcessState.ExitCode(), s.Tail())
+		}
+		status, _ := Get(s.t, s.DataURL()+"/readyz")
+		return status == http.StatusOK
+	})
+	return s
+}
+
+// Launch starts the sidecar and waits for nothing.
+func (s *Sidecar) Launch() *Sidecar {
+	s.t.Helper()
+	cmd := exec.Command(Hal0(s.t), append([]string{"serve", "--config=" + s.config}, s.args...)...)
+	cmd.Env = append(Environment(), s.env...)
+	s.Process = Start(s.t, "sidecar", cmd)
+	return s
+}
+
+// Environment is the test's own without what would change hal0 or Traefik.
+func Environment() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		low := strings.ToLower(name)
+		if strings.HasPrefix(name, "HAL0_") || strings.HasPrefix(name, "TRAEFIK_") || strings.HasPrefix(name, "DOCKER_") ||
+			strings.HasPrefix(name, "LLAMA_") || strings.HasSuffix(low, "_proxy") {
+			continue
+		}
+		env = append(env, e)
+	}
+	return env
+}
+
+// DataURL is the base of the data listener, ControlURL that of the control one.
+func (s *Sidecar) DataURL() string    { return "http://" + s.data }
+func (s *Sidecar) ControlURL() string { return "http://" + s.control }
+
+// TokenFile is where the sidecar keeps the token it shares with the plugin.
+func (s *Sidecar) TokenFile() string { return filepath.Join(s.dir, "token") }
+
+// Slot is what /api/slots says about one slot.
+type Slot struct {
+	ID          string `json:"id"`
+	State       string `json:"state"`
+	Phase       string `json:"phase"`
+	PID         int    `json:"pid"`
+	Incarnation uint64 `json:"incarnation"`
+	Leases      int    `json:"leases"`
+	Waiting     int    `json:"waiting"`
+}
+
+// Slot asks the sidecar about one slot.
+func (s *Sidecar) Slot(id string) Slot {
+	s.t.Helper()
+	status, body := Get(s.t, s.ControlURL()+"/api/slots")
+	var list []Slot
+	if status == http.StatusOK {
+		if err := json.Unmarshal([]byte(body), &list); err != nil {
+			s.t.Fatalf("read /api/slots: %v\n%s", err, body)
+		}
+	}
+	for _, slot := range list {
+		if slot.ID == id {
+			return slot
+		}
+	}
+	return Slot{}
+}
+
+// Await waits until a slot is in one of the states.
+func (s *Sidecar) Await(id string, limit time.Duration, states ...string) Slot {
+	s.t.Helper()
+	var last Slot
+	Until(s.t, id+" is "+strings.Join(states, " or "), limit, func() bool {
+		last = s.Slot(id)
+		for _, state := range states {
+			if last.State == state {
+				return true
+			}
+		}
+		return false
+	})
+	return last
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
