@@ -16,6 +16,8 @@ const (
 	CodeModelRequired = "request.model_required"
 	CodeRejected      = "request.rejected"
 	CodeRateLimited   = "request.rate_limited"
+	CodeIncomplete    = "request.incomplete"
+	CodeForbidden     = "request.forbidden"
 	CodeInvalidAPIKey = "invalid_api_key"
 	CodeModelNotFound = "model_not_found"
 	CodeContextLength = "context_length_exceeded"
@@ -84,6 +86,8 @@ func Codes() []Code {
 		{CodeModelRequired, 400, typeInvalid, anthropicInvalid, false, "The request names no model and the route has no default."},
 		{CodeRejected, 400, typeInvalid, anthropicInvalid, false, "The engine refused the request as wrong."},
 		{CodeRateLimited, 429, typeRate, anthropicRate, true, "A rate limit on the way refused the request."},
+		{CodeIncomplete, 400, typeInvalid, anthropicInvalid, false, "The request's body ended before its announced length, or took too long."},
+		{CodeForbidden, 403, typeInvalid, anthropicPermission, false, "Something on the way, such as an address list, refused the request."},
 		{CodeInvalidAPIKey, 401, typeInvalid, anthropicAuth, false, "The API key is missing or wrong."},
 		{CodeModelNotFound, 404, typeInvalid, anthropicNotFound, false, "No model of this route has that name."},
 		{CodeContextLength, 400, typeInvalid, anthropicInvalid, false, "The prompt is longer than the model's context."},
