@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
 // The parsers below note what is wrong and return the zero value then.
@@ -46,27 +48,16 @@ func (p *problems) durationWithin(key, text string, fallback, low, high time.Dur
 	return d
 }
 
-// size parses an integer with KiB, MiB or GiB. An empty text is 0.
+// size parses an integer with a unit such as MiB. An empty text is 0.
 func (p *problems) size(key, text string) int64 {
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return 0
 	}
-	units := []string{"KiB", "MiB", "GiB"}
-	factor := int64(1)
-	for _, unit := range units {
-		factor *= 1024
-		if !strings.HasSuffix(text, unit) {
-			continue
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(text, unit)), 10, 64)
-		if err != nil || n < 0 || n > (1<<62)/factor {
-			break
-		}
-		return n * factor
+	n, err := wire.ParseSize(text)
+	if err != nil {
+		p.add(key, err.Error())
 	}
-	p.add(key, "\""+text+"\" is not a size (an integer with KiB, MiB or GiB, such as 64MiB)")
-	return 0
+	return n
 }
 
 // integer parses a whole number within bounds. An empty text is the fallback.
