@@ -194,7 +194,7 @@ func TestFaults(t *testing.T) {
 		{`"fault":"error","at":3`, nil, `data: {"error":{"code":500,"message":"` + said + `","type":"server_error"}}` + "\n\n"},
 		{`"fault":"error","at":3,"shape":"vllm"`, nil, "\"code\":500}}\n\ndata: [DONE]\n\n"},
 		{`"fault":"error","at":3,"shape":"ollama"`, nil, "\"delta\":{\"content\":\"\"},…"},
-		{`"fault":"error","at":3,"shape":"llama.cpp-router"`, nil, "\n\nproxy error: Failed to read connection"},
+		{`"fault":"error","at":3,"shape":"llama.cpp-router"`, nil, "…proxy error: Failed to read connection"},
 		{`"fault":"error","at":9`, nil, "\"type\":\"server_error\"}}\n\n"},
 		{`"fault":"pause","pause_ms":1,"at":3`, nil, "data: [DONE]\n\n"},
 		{`"fault":"huge","bytes":5000,"at":3`, nil, "data: [DONE]\n\n"},
