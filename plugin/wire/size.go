@@ -19,7 +19,9 @@ func ParseSize(s string) (int64, error) {
 		bytes int64
 	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}} {
 		if strings.HasSuffix(digits, u.name) {
-			digits, unit = strings.TrimSpace(strings.TrimSuffix(digits, u.name)), u.bytes
+			// Two statements: Yaegi loses the second value of one that has a call in it.
+			unit = u.bytes
+			digits = strings.TrimSpace(strings.TrimSuffix(digits, u.name))
 			break
 		}
 	}
