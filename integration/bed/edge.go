@@ -75,7 +75,7 @@ func (e *Edge) link() {
 func (e *Edge) flags() []string {
 	return []string{
 		"--global.checknewversion=false", "--global.sendanonymoususage=false",
-		"--log.level=DEBUG", "--api.insecure=true",
+		"--log.level=INFO", "--api.insecure=true",
 		fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", e.api),
 		fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", e.web),
 		fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", e.tls),

@@ -33,7 +33,8 @@ type Exchange struct {
 	Body         []byte // as the engine sent it, chunks undone
 	Complete     bool   // the body has come to its proper end
 	At           time.Time
-	Closed       time.Time // when the sidecar closed the connection; zero = not yet
+	Closed       time.Time   // when the sidecar closed the connection; zero = not yet
+	Sent         []time.Time // when the engine sent each SSE event of the body
 }
 
 // Launches are the engines that the sidecar has started, oldest first.
@@ -74,7 +75,7 @@ func (s *Sidecar) Exchanges(path string) []Exchange {
 // Exchanges reads every connection of the record.
 func (l Launch) Exchanges(t testing.TB) []Exchange {
 	t.Helper()
-	opened, closed := l.times(t)
+	opened, closed, sent := l.times(t)
 	var all []Exchange
 	for conn, at := range opened {
 		request, err := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.request", conn)))
@@ -82,8 +83,11 @@ func (l Launch) Exchanges(t testing.TB) []Exchange {
 			continue // opened, and nothing said yet
 		}
 		response, _ := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.response", conn)))
+		events := eventTimes(response, sent[conn])
 		for _, e := range parse(request, response) {
 			e.At, e.Closed = at, closed[conn]
+			n := min(bytes.Count(e.Body, event), len(events))
+			e.Sent, events = events[:n], events[n:]
 			all = append(all, e)
 		}
 	}
@@ -91,18 +95,48 @@ func (l Launch) Exchanges(t testing.TB) []Exchange {
 	return all
 }
 
-func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time) {
+// event is how each SSE event of an engine begins.
+var event = []byte("data: ")
+
+// reading is one read of the tap: how many bytes had come by then, and when.
+type reading struct {
+	upTo int
+	at   time.Time
+}
+
+// eventTimes says of each event in a connection's raw answers when it came.
+func eventTimes(raw []byte, readings []reading) []time.Time {
+	var times []time.Time
+	for at := 0; ; {
+		i := bytes.Index(raw[at:], event)
+		if i < 0 {
+			return times
+		}
+		at += i + len(event)
+		for len(readings) > 1 && readings[0].upTo < at {
+			readings = readings[1:]
+		}
+		if len(readings) == 0 {
+			return times
+		}
+		times = append(times, readings[0].at)
+	}
+}
+
+func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time, sent map[int][]reading) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(l.dir, "log.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, closed = map[int]time.Time{}, map[int]time.Time{}
+	opened, closed, sent = map[int]time.Time{}, map[int]time.Time{}, map[int][]reading{}
+	total := map[int]int{}
 	for _, line := range bytes.Split(b, []byte("\n")) {
 		var entry struct {
 			At   int64
 			Conn int
 			What string
+			N    int
 		}
 		if json.Unmarshal(line, &entry) != nil {
 			continue // the last line may be on its way
@@ -112,9 +146,12 @@ func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time) {
 			opened[entry.Conn] = time.Unix(0, entry.At)
 		case "request-end":
 			closed[entry.Conn] = time.Unix(0, entry.At)
+		case "response":
+			total[entry.Conn] += entry.N
+			sent[entry.Conn] = append(sent[entry.Conn], reading{total[entry.Conn], time.Unix(0, entry.At)})
 		}
 	}
-	return opened, closed
+	return opened, closed, sent
 }
 
 // parse takes one connection's bytes apart. A request or response that is not

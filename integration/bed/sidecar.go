@@ -129,18 +129,31 @@ type Slot struct {
 func (s *Sidecar) Slot(id string) Slot {
 	s.t.Helper()
 	status, body := Get(s.t, s.ControlURL()+"/api/slots")
-	var list []Slot
+	var list struct{ Slots []Slot }
 	if status == http.StatusOK {
 		if err := json.Unmarshal([]byte(body), &list); err != nil {
 			s.t.Fatalf("read /api/slots: %v\n%s", err, body)
 		}
 	}
-	for _, slot := range list {
+	for _, slot := range list.Slots {
 		if slot.ID == id {
 			return slot
 		}
 	}
 	return Slot{}
+}
+
+// Move tells a slot to load, unload or restart, and waits until it has.
+func (s *Sidecar) Move(id, verb string) {
+	s.t.Helper()
+	resp, err := plain.Post(s.ControlURL()+"/api/slots/"+id+"/"+verb, "", nil)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", verb, id, err)
+	}
+	defer resp.Body.Close()
+	if body := readAll(resp.Body); resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s %s: %d %s", verb, id, resp.StatusCode, body)
+	}
 }
 
 // Await waits until a slot is in one of the states.

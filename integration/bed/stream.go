@@ -22,8 +22,7 @@ type Stream struct {
 	Opened time.Time // when the request was sent
 	Headed time.Time // when the headers had come
 	in     *bufio.Reader
-	body   io.Closer
-	cancel context.CancelFunc
+	close  func()
 	raw    bytes.Buffer
 	frames []Frame
 	err    error // how the body ended, io.EOF = properly
@@ -122,14 +121,15 @@ func openIn(ctx context.Context, cancel context.CancelFunc, t testing.TB, r Requ
 		req.Host = net.JoinHostPort(r.Host, port)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
-	s := &Stream{t: t, Opened: time.Now(), cancel: cancel}
+	s := &Stream{t: t, Opened: time.Now()}
 	resp, err := client.Do(req)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
+	s.close = func() { cancel(); resp.Body.Close() }
 	t.Cleanup(s.Leave)
-	s.Headed, s.Status, s.Header, s.body = time.Now(), resp.StatusCode, resp.Header, resp.Body
+	s.Headed, s.Status, s.Header = time.Now(), resp.StatusCode, resp.Header
 	s.in = bufio.NewReader(resp.Body)
 	return s, nil
 }
@@ -197,12 +197,7 @@ func (s *Stream) Clean() bool {
 }
 
 // Leave closes the connection.
-func (s *Stream) Leave() {
-	s.cancel()
-	if s.body != nil {
-		s.body.Close()
-	}
-}
+func (s *Stream) Leave() { s.close() }
 
 // Error is the envelope that clients look for.
 type Error struct {
