@@ -1,0 +1,217 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/device"
+	"github.com/hal0-dev/hal0/sidecar/internal/slot"
+)
+
+// entry is what the pool's goroutine knows of one slot.
+type entry struct {
+	pool *Pool
+	id   string
+	spec Spec
+	slot *slot.Slot
+	snap slot.Snapshot // of its last report
+
+	queue    queue[*Ticket]
+	granting int             // leases asked for and not yet answered
+	suspect  bool            // a retry has a lease and has not proved itself
+	wanted   bool            // told to come up, not yet heard
+	leaving  bool            // told to go, not yet heard
+	demand   bool            // to come up without a flight: by hand, preload
+	loads    []chan error    // who waits for it to be up
+	gone     []chan struct{} // who waits for it to be down
+	removed  bool            // no longer declared
+	shut     bool            // grants no new lease, so that it can go
+	backlog  int             // flights that waited when it came up and wait still
+	lonely   time.Time       // since when nobody waits while it comes up
+	service  time.Duration   // smoothed time that a lease is held
+
+	next      *Spec    // declared again before it was gone
+	estimated *int64   // need, by the estimate
+	ask       *ask     // it waits for memory
+	lease     *holding // what it was started with
+}
+
+// look does what can be done for the slot now.
+func (p *Pool) look(e *entry) {
+	if p.entries[e.id] != e || p.closing {
+		return
+	}
+	e.answer()
+	switch s := e.snap.State; {
+	case e.removed:
+		return
+	case s == slot.Offline && e.needed() && !e.wanted:
+		e.wanted = true
+		e.slot.Want()
+	case s.Up() && !e.leaving && !e.shut:
+		e.grant()
+	case s.Coming():
+		e.abandon()
+	}
+}
+
+// needed reports whether anybody wants the slot up.
+func (e *entry) needed() bool { return e.queue.len > 0 || e.demand }
+
+// arrive queues a ticket, or refuses it.
+func (e *entry) arrive(t *Ticket) {
+	if e.queue.len >= e.pool.cfg.Queue && !t.request.Front {
+		t.refuse(refusal(wire.CodeQueueFull, "too many requests wait for this model", e.snap, e.drainTime()))
+		return
+	}
+	e.lonely = time.Time{}
+	e.queue.push(t.request.Lane, t, t.request.Front)
+}
+
+// left is called when a waiting ticket left.
+func (e *entry) left() {
+	e.backlog = min(e.backlog, e.queue.len)
+	e.pool.dirty[e] = true
+}
+
+// drainTime estimates, in seconds, when the queue has room again.
+func (e *entry) drainTime() int {
+	per := max(e.service, time.Second) / time.Duration(e.spec.parallel())
+	return clampSeconds(per)
+}
+
+// grant asks the slot for as many leases as it may have.
+func (e *entry) grant() {
+	for e.snap.Leases+e.granting < e.snap.Parallel {
+		t, ok := e.queue.pop(func(t *Ticket) bool { return !t.request.Front || !e.suspect })
+		if !ok {
+			return
+		}
+		e.backlog = max(e.backlog-1, 0)
+		if t.gone() {
+			continue
+		}
+		e.suspect = e.suspect || t.request.Front
+		e.granting++
+		e.slot.Grant(t, t.request.Front, t.take)
+	}
+}
+
+// granted hears the answer to one grant.
+func (e *entry) granted(g *slot.Grant) {
+	e.granting--
+	t := g.Token.(*Ticket)
+	if g.Taken {
+		return
+	}
+	if t.request.Front {
+		e.suspect = false
+	}
+	if g.Again && !t.gone() {
+		e.queue.unpop(t.request.Lane, t)
+	}
+}
+
+// reported takes in what the slot tells. It runs in the pool's goroutine.
+func (p *Pool) reported(e *entry, r slot.Report) {
+	was := e.snap.State
+	e.snap = r.Snapshot
+	if was != r.State {
+		e.wanted = false
+		e.leaving = e.leaving && r.State.Up()
+		e.moved(was)
+	}
+	if r.Proved {
+		e.suspect = false
+	}
+	if r.Grant != nil {
+		e.granted(r.Grant)
+	}
+	if r.Failed != nil {
+		p.failed(e, *r.Failed)
+	}
+	if r.Booted != nil {
+		p.booted(e, *r.Booted)
+	}
+	if r.Ending != nil {
+		e.ended(*r.Ending)
+	}
+	p.dirty[e] = true
+	p.watches.put(e.show())
+}
+
+// moved is called when the slot is in another state.
+func (e *entry) moved(was slot.State) {
+	s := e.snap.State
+	switch {
+	case s == slot.StartingMemory:
+		e.ask = &ask{since: time.Now()}
+		e.pool.refresh()
+	case s.Up() && !was.Up():
+		e.backlog = e.queue.len
+		e.demand = false
+		e.answerLoads(nil)
+	case s == slot.Offline:
+		e.shut, e.backlog, e.suspect = false, 0, false
+		e.pool.touch()
+	}
+	if s == slot.Offline || s.Failed() {
+		e.answerGone()
+	}
+	if s != slot.StartingMemory {
+		e.ask = nil
+	}
+	if !s.Coming() {
+		e.lonely = time.Time{}
+	}
+}
+
+// touch makes every slot that waits for memory be planned again.
+func (p *Pool) touch() {
+	for _, e := range p.entries {
+		if e.ask != nil {
+			p.dirty[e] = true
+		}
+	}
+}
+
+// abandon sends a load away that nobody has waited for in a long time.
+func (e *entry) abandon() {
+	switch {
+	case e.needed() || e.leaving:
+		e.lonely = time.Time{}
+		return
+	case e.lonely.IsZero():
+		e.lonely = time.Now()
+	}
+	at := e.lonely.Add(e.pool.cfg.Abandon)
+	if time.Now().Before(at) {
+		e.pool.wake(at)
+		return
+	}
+	e.unload(slot.WhyAbandon)
+}
+
+// unload tells the slot to go, once.
+func (e *entry) unload(why slot.Why) {
+	e.leaving = true
+	e.slot.Unload(why)
+}
+
+// show is the snapshot with what only the pool knows.
+func (e *entry) show() slot.Snapshot {
+	s := e.snap
+	s.Waiting = e.queue.len
+	if e.lease != nil {
+		for _, share := range e.lease.reservation.Shares() {
+			s.Memory = append(s.Memory, slot.Share{Device: string(share.Device), Bytes: share.Bytes})
+		}
+	}
+	return s
+}
+
+// holding is the memory that a slot was started with.
+type holding struct {
+	reservation *device.Reservation
+	place       Choice
+}

@@ -1,0 +1,249 @@
+package pool
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hal0-dev/hal0/sidecar/internal/device"
+	"github.com/hal0-dev/hal0/sidecar/internal/slot"
+)
+
+// Learned is what earlier runs of a declaration taught.
+type Learned struct {
+	Boots  []time.Duration `json:"boots_ns,omitempty"` // from launch to ready, oldest first, the last ones
+	Need   int64           `json:"need_bytes,omitempty"`
+	Device string          `json:"device,omitempty"` // that the need was measured on
+}
+
+const keepBoots = 20
+
+// ETA is the median of the boots, 0 = unknown.
+func (l Learned) ETA() time.Duration { return quantile(l.Boots, 0.5) }
+
+// Budget is what a boot may take: three times the 95th percentile, within
+// [30 s, 15 min]; 10 min while nobody knows.
+func (l Learned) Budget() time.Duration {
+	if len(l.Boots) == 0 {
+		return 10 * time.Minute
+	}
+	return min(max(3*quantile(l.Boots, 0.95), 30*time.Second), 15*time.Minute)
+}
+
+// quantile is the smallest value that at least that part is not above.
+func quantile(d []time.Duration, q float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(d))
+	i := int(q*float64(len(sorted)) + 0.9999)
+	return sorted[min(max(i-1, 0), len(sorted)-1)]
+}
+
+// learner is what the pool's goroutine keeps of Learned.
+type learner struct {
+	known map[string]Learned
+	save  chan map[string]Learned // holds the newest copy to be saved
+	saved chan struct{}           // closed when the saver has ended
+}
+
+// startLearning loads what is known, and starts the goroutine that saves it.
+func (p *Pool) startLearning() {
+	l := &p.learned
+	l.known = map[string]Learned{}
+	if p.cfg.Store == nil {
+		return
+	}
+	known, err := p.cfg.Store.Load()
+	if err != nil {
+		p.log.Warn("load learned times", "error", err)
+	}
+	maps.Copy(l.known, known)
+	l.save, l.saved = make(chan map[string]Learned, 1), make(chan struct{})
+	go func() {
+		defer close(l.saved)
+		for m := range l.save {
+			if err := p.cfg.Store.Save(m); err != nil {
+				p.log.Warn("save learned times", "error", err)
+			}
+		}
+	}()
+}
+
+func (p *Pool) stopLearning() {
+	if p.learned.save != nil {
+		close(p.learned.save)
+		<-p.learned.saved
+	}
+}
+
+// learn changes what is known of e's declaration, and has it saved.
+func (p *Pool) learn(e *entry, change func(*Learned)) {
+	l := &p.learned
+	known := l.known[e.spec.fingerprint()]
+	known.Boots = slices.Clone(known.Boots)
+	change(&known)
+	l.known[e.spec.fingerprint()] = known
+	if l.save == nil {
+		return
+	}
+	select {
+	case <-l.save: // an older copy nobody has taken
+	default:
+	}
+	l.save <- maps.Clone(l.known)
+}
+
+// booted learns from a boot, and measures what the process holds.
+func (p *Pool) booted(e *entry, b slot.Booted) {
+	p.devicesWork(e)
+	if b.Suspended {
+		return
+	}
+	p.learn(e, func(l *Learned) {
+		l.Boots = append(l.Boots, b.Took)
+		l.Boots = l.Boots[max(len(l.Boots)-keepBoots, 0):]
+	})
+	p.measure(e, b.PID)
+}
+
+// measure finds out what the process holds, so that the rest of a guess goes
+// back to the ledger.
+func (p *Pool) measure(e *entry, pid int) {
+	h := e.lease
+	if p.cfg.Measure == nil || h == nil {
+		return
+	}
+	p.work(func() {
+		ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
+		defer cancel()
+		shares, err := p.cfg.Measure(ctx, pid)
+		p.in.Put(func() {
+			if err != nil {
+				p.log.Warn("measure engine", "slot", e.id, "error", err)
+				return
+			}
+			p.measured(e, h, shares)
+		})
+	})
+}
+
+// measured learns the need, a tenth above what was measured: engines grow.
+func (p *Pool) measured(e *entry, h *holding, shares []device.Share) {
+	if e.lease != h || e.spec.Model.Memory > 0 {
+		return
+	}
+	var sum int64
+	for _, share := range h.reservation.Shares() {
+		if got := need(shares, share.Device); got > 0 {
+			want := got + got/10
+			h.reservation.Shrink(share.Device, want)
+			sum += want
+		}
+	}
+	if sum > 0 {
+		p.learn(e, func(l *Learned) { l.Need = max(l.Need, sum) })
+		p.touch()
+	}
+}
+
+// need is what the slot needs: declared, else learned, else estimated, else a
+// whole device. known is false while an estimate is under way.
+func (p *Pool) need(e *entry) (bytes int64, known bool) {
+	if p.cfg.Devices == nil {
+		return 0, true
+	}
+	if n := e.spec.Model.Memory; n > 0 {
+		return n, true
+	}
+	if n := p.learned.known[e.spec.fingerprint()].Need; n > 0 {
+		return n, true
+	}
+	if e.estimated != nil {
+		return *e.estimated, true
+	}
+	if p.cfg.Estimate == nil {
+		return p.unknownNeed(), true
+	}
+	p.estimate(e)
+	return 0, false
+}
+
+// unknownNeed is a whole device, if it will be measured; else two slots whose
+// need nobody declares could never be up together.
+func (p *Pool) unknownNeed() int64 {
+	if p.cfg.Measure == nil {
+		return 0
+	}
+	return Whole
+}
+
+// estimate has the need estimated, once per declaration.
+func (p *Pool) estimate(e *entry) {
+	if e.ask.estimate {
+		return
+	}
+	e.ask.estimate = true
+	spec := e.spec
+	p.work(func() {
+		ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
+		defer cancel()
+		n, err := p.cfg.Estimate(ctx, spec.Model)
+		p.in.Put(func() {
+			if err != nil || n <= 0 {
+				p.log.Info("no estimate of memory", "slot", e.id, "error", err)
+				n = p.unknownNeed()
+			}
+			if e.spec.fingerprint() == spec.fingerprint() {
+				e.estimated = &n
+			}
+			p.dirty[e] = true
+		})
+	})
+}
+
+// failed learns from a failure.
+func (p *Pool) failed(e *entry, exit slot.Exit) {
+	switch exit.Class {
+	case slot.ClassOOM:
+		p.outgrew(e)
+	case slot.ClassGPU:
+		p.devicesFail(e)
+	}
+}
+
+// outgrew raises the learned need by 15 %.
+func (p *Pool) outgrew(e *entry) {
+	if e.lease == nil || e.spec.Model.Memory > 0 {
+		return
+	}
+	var held int64
+	for _, s := range e.lease.reservation.Shares() {
+		held += s.Bytes
+	}
+	if held > 0 {
+		p.learn(e, func(l *Learned) { l.Need = max(l.Need, held) + max(l.Need, held)*15/100 })
+	}
+}
+
+func (p *Pool) budget(e *entry) time.Duration {
+	if e.spec.Boot > 0 {
+		return e.spec.Boot
+	}
+	if ms := e.spec.Model.Timeouts.BootMS; ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return p.learned.known[e.spec.fingerprint()].Budget()
+}
+
+func (p *Pool) eta(e *entry) time.Duration { return p.learned.known[e.spec.fingerprint()].ETA() }
+
+// ETA is how long a request to the slot will be held, as far as anybody knows:
+// the rest of its boot.
+func ETA(s slot.Snapshot, now time.Time) (time.Duration, bool) {
+	if s.State == slot.Pulling {
+		return pullLeft(s, now)
+	}
+	return s.Boot.Left(now)
+}
