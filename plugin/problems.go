@@ -60,7 +60,8 @@ func join(path, name string) string {
 // nearest returns the known name that is closest to name, "" = none is close.
 func nearest(name string, known []string) string {
 	low := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
-	best, distance := "", len(low)/3+2
+	best := ""
+	distance := len(low)/3 + 2
 	for _, k := range known {
 		if d := edits(low, strings.ToLower(k)); d < distance {
 			best, distance = k, d

@@ -66,6 +66,7 @@ func TestRulesFind(t *testing.T) {
 		"onceValue": head + "import \"sync\"\n\nvar _ = sync.OnceValue[int]\n",
 		"pointer":   head + "import \"sync/atomic\"\n\nvar _ atomic.Pointer[int]\n",
 		"any":       head + "var _ any\n",
+		"assign":    head + "func f() (a, b int) {\n\ta, b = len(\"x\"), 2\n\treturn a, b\n}\n",
 		"syscall":   head + "import \"syscall\"\n\nvar _ = syscall.SIGTERM\n",
 	} {
 		if len(faults(t, name+".go", []byte(src))) == 0 {
@@ -159,10 +160,27 @@ func fault(n ast.Node) string {
 		if n.Recv != nil && (n.Name.Name == "Error" || n.Name.Name == "MarshalJSON" || n.Name.Name == "UnmarshalJSON") {
 			return "method " + n.Name.Name + ": compiled code does not see it"
 		}
+	case *ast.AssignStmt:
+		if len(n.Rhs) > 1 && calls(n.Rhs) {
+			return "an assignment of several values with a call among them: Yaegi loses one"
+		}
 	case *ast.StructType:
 		return leak(n)
 	}
 	return ""
+}
+
+func calls(list []ast.Expr) bool {
+	found := false
+	for _, e := range list {
+		ast.Inspect(e, func(n ast.Node) bool {
+			if _, ok := n.(*ast.CallExpr); ok {
+				found = true
+			}
+			return true
+		})
+	}
+	return found
 }
 
 // leak finds a struct for JSON with an unexported field, which Yaegi would
