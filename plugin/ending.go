@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"bytes"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -83,6 +84,9 @@ func sequence(event []byte) int {
 // has to be broken off, because nothing else would tell it.
 func (w *writer) finish(returned bool) (abort bool) {
 	switch w.mode {
+	case modeLost: // and its body could not be had again
+		w.answer(w.x.meaning(http.StatusBadGateway))
+		return false
 	case modeWaiting:
 		if !returned {
 			w.answer(wire.NewFailure(wire.CodeInternal, "Something on the way to the sidecar failed."), 500)

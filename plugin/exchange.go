@@ -19,6 +19,7 @@ type exchange struct {
 	slot   string
 	origin string // of a web page that may read the answer, "" = none
 	upload *upload
+	replay *replay
 
 	declarer *declarer // nil = nobody declares
 	watch    *watch    // nil = nobody watches

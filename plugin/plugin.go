@@ -51,7 +51,7 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		}
 		code = wire.CodePath
 	}
-	x := &exchange{id: requestID(req.Header), family: familyOf(escaped), declarer: h.declarer}
+	x := &exchange{id: requestID(req.Header), family: familyOf(escaped), declarer: h.declarer, replay: &replay{}}
 	if code == "" {
 		x.family = e.Family
 		x.chatty = e.Family == wire.FamilyChat || e.Family == wire.FamilyCompletions
@@ -128,7 +128,6 @@ func (h *Handler) prepare(req *http.Request, e wire.Endpoint, x *exchange, s *sh
 	}
 	who := scope(key, h.tenant(req), h.settings.route.Name)
 	p := wire.Proof{
-		TimeMS:        time.Now().UnixMilli(),
 		RequestID:     x.id,
 		Route:         h.settings.route.Name,
 		Fingerprint:   h.fingerprint,
@@ -154,8 +153,12 @@ func (h *Handler) prepare(req *http.Request, e wire.Endpoint, x *exchange, s *sh
 	}
 	withhold(req.Header)
 	req.Header.Set(wire.HeaderRequestID, x.id)
-	subject := wire.Subject{Purpose: wire.PurposeRequest, Method: req.Method, Path: req.URL.EscapedPath()}
-	req.Header.Set(wire.HeaderProof, wire.Sign(token, subject, p))
+	x.replay.token = token
+	x.replay.proof = p
+	if x.upload == nil { // a streamed body cannot be sent twice
+		x.replay.left = maxReplays
+	}
+	x.replay.sign(req)
 	return wire.Failure{}
 }
 
@@ -210,6 +213,14 @@ func (h *Handler) forward(rw http.ResponseWriter, req *http.Request, x *exchange
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	h.next.ServeHTTP(w, req.WithContext(x.ctx))
+	ctx := x.replay.trace(x.ctx)
+	h.next.ServeHTTP(w, req.WithContext(ctx))
+	for w.mode == modeLost {
+		if !x.replay.renew(req) {
+			break
+		}
+		w.mode = modeWaiting
+		h.next.ServeHTTP(w, req.WithContext(ctx))
+	}
 	returned = true
 }

@@ -18,6 +18,7 @@ const (
 	modeEvents              // an event stream: whole events pass
 	modeBody                // any other body: passes as it is
 	modeAnswered            // the edge answered in its stead; the rest is swallowed
+	modeLost                // the sidecar was lost before it answered; the rest is swallowed
 	modeBroken              // FastProxy reported a failure after the head; the rest is swallowed
 )
 
@@ -82,6 +83,12 @@ func (w *writer) WriteHeader(status int) {
 	kind := h.Get("Content-Type")
 	switch {
 	case status >= 400 && (kind == "" || strings.HasPrefix(kind, "text/")):
+		if w.x.replay.due(status, w.x.ctx) {
+			w.mode = modeLost
+			h.Del("Content-Type")
+			h.Del("Content-Length")
+			return
+		}
 		w.answer(w.x.meaning(status))
 		return
 	case status < 300 && strings.HasPrefix(kind, "text/event-stream") && h.Get("Content-Encoding") == "":
@@ -154,7 +161,7 @@ func (w *writer) write(p []byte) (int, error) {
 		}
 		return n, err
 	}
-	return len(p), nil // answered or broken: swallowed
+	return len(p), nil // answered, lost or broken: swallowed
 }
 
 // event passes on what is whole and holds back the rest.
