@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,8 +57,10 @@ func TestLlamaArgs(t *testing.T) {
 		}{
 			{"plain", func(*Plan) {}},
 			{"context and parallel", func(p *Plan) { p.Model.Context, p.Model.Parallel = 4096, 3 }},
-			{"cpu", func(p *Plan) { p.Place.Backend = BackendCPU; p.Threads = 8 }},
-			{"two cards", func(p *Plan) { p.Place = Place{BackendCUDA, []string{"GPU-a", "GPU-b"}} }},
+			{"cpu", func(p *Plan) { p.Place = Place{CPU: true, Env: []string{"CUDA_VISIBLE_DEVICES="}}; p.Threads = 8 }},
+			{"two cards", func(p *Plan) {
+				p.Place = Place{IDs: []string{"GPU-a", "GPU-b"}, Env: []string{"CUDA_VISIBLE_DEVICES=GPU-a,GPU-b"}}
+			}},
 			{"args", func(p *Plan) { p.Model.Args = []string{"--temp", "0"} }},
 			{"embedding", func(p *Plan) { p.Model.Capabilities = []string{wire.CapEmbedding} }},
 			{"rerank", func(p *Plan) { p.Model.Capabilities = []string{wire.CapRerank} }},
@@ -65,7 +68,13 @@ func TestLlamaArgs(t *testing.T) {
 		} {
 			p := plan()
 			c.change(&p)
-			out.WriteString(version + " · " + c.name + "\n\t" + strings.Join(llamaArgs(p, known), " ") + "\n\t" + strings.Join(p.Place.Env(), " ") + "\n")
+			devices := ""
+			if p.Place.CPU {
+				devices = "none"
+			} else if len(p.Place.IDs) > 0 {
+				devices = "CUDA0,CUDA1"
+			}
+			out.WriteString(version + " · " + c.name + "\n\t" + strings.Join(llamaArgs(p, known, devices), " ") + "\n")
 		}
 	}
 	golden(t, "llama-args.golden", out.String())
@@ -141,7 +150,7 @@ func TestCustom(t *testing.T) {
 	}
 	p := plan()
 	p.Model.Args = []string{"--a", "b"}
-	p.Place = Place{BackendROCm, []string{"GPU-1"}}
+	p.Place = Place{IDs: []string{"GPU-1"}, Env: []string{"ROCR_VISIBLE_DEVICES=GPU-1"}}
 	path, args, env, err := tmpl.Command(p)
 	if err != nil {
 		t.Fatal(err)
@@ -250,5 +259,56 @@ func TestListening(t *testing.T) {
 		if tmpl.Listening(line) != want {
 			t.Errorf("%q: %v", line, !want)
 		}
+	}
+}
+
+func TestPickDevices(t *testing.T) {
+	const list = `Available devices:
+  Vulkan0: NVIDIA GeForce RTX 4090 (24564 MiB, 24000 MiB free)
+  CUDA0: NVIDIA GeForce RTX 4090 (24217 MiB, 23500 MiB free)
+  Vulkan1: AMD Radeon Graphics (RADV RAPHAEL_MENDOCINO) (15000 MiB, 14000 MiB free)
+`
+	for n, want := range map[int]string{1: "CUDA0", 2: "Vulkan0,Vulkan1"} {
+		if got, err := pickDevices(list, n); err != nil || got != want {
+			t.Errorf("%d: %q %v", n, got, err)
+		}
+	}
+	if _, err := pickDevices(list, 3); !errors.Is(err, ErrNoDevice) || !strings.Contains(err.Error(), "CUDA0") {
+		t.Error(err)
+	}
+	if _, err := pickDevices("Available devices:\n  (none)\n", 1); !errors.Is(err, ErrNoDevice) {
+		t.Error(err)
+	}
+}
+
+// A GPU that llama-server does not see is an error, never a fall back; and it is
+// asked again, since a driver can come back.
+func TestGPUIsNamedOrRefused(t *testing.T) {
+	dir := t.TempDir()
+	server, list := filepath.Join(dir, "llama-server"), filepath.Join(dir, "list")
+	script := "#!/bin/sh\ncase $1 in --help) echo '-m, --model FNAME  x'; echo '-dev, --device X  x'; echo '-ngl, --gpu-layers N  x';; *) cat " + list + "; echo \"$PIN\";; esac\n"
+	if err := os.WriteFile(server, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(s string) {
+		if err := os.WriteFile(list, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := plan()
+	p.Place = Place{IDs: []string{"GPU-a"}, Env: []string{"PIN=  CUDA0: card"}}
+	tmpl := llamaCPP(server)
+	write("none\n")
+	_, args, env, err := tmpl.Command(p)
+	if err != nil || strings.Join(args[:4], " ") != "--device CUDA0 --gpu-layers 999" || env[len(env)-1] != p.Place.Env[0] {
+		t.Errorf("%q %q %v", args, env, err)
+	}
+	p.Place.Env = nil
+	if _, _, _, err := tmpl.Command(p); !errors.Is(err, ErrNoDevice) {
+		t.Error(err)
+	}
+	write("  ROCm0: card")
+	if _, args, _, err := tmpl.Command(p); err != nil || args[1] != "ROCm0" {
+		t.Error(args, err)
 	}
 }

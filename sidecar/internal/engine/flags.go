@@ -1,85 +1,14 @@
 package engine
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
-	"sync"
-	"time"
 )
-
-// helpTimeout bounds the question; a build with many GPU libraries takes a while.
-const helpTimeout = 20 * time.Second
 
 // flagSet holds the long flags that an executable knows, with their dashes.
 type flagSet map[string]bool
-
-// flagCache remembers the flags of executables as long as their files do not
-// change.
-type flagCache struct {
-	mu    sync.Mutex // guards known, and lets one question run at a time
-	known map[string]knownFlags
-}
-
-type knownFlags struct {
-	size  int64
-	time  time.Time
-	flags flagSet
-}
-
-func newFlagCache() *flagCache { return &flagCache{known: map[string]knownFlags{}} }
-
-// of returns the flags of an executable. Asking is the one thing here that is
-// done under a lock: whoever asks at the same time wants the same answer.
-func (c *flagCache) of(path string) (flagSet, error) {
-	file, err := exec.LookPath(path)
-	if err != nil {
-		return nil, fmt.Errorf("find llama-server: %w", err)
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, fmt.Errorf("find llama-server: %w", err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k, ok := c.known[file]; ok && k.size == info.Size() && k.time.Equal(info.ModTime()) {
-		return k.flags, nil
-	}
-	flags, err := askFlags(file)
-	if err != nil {
-		return nil, err
-	}
-	c.known[file] = knownFlags{info.Size(), info.ModTime(), flags}
-	return flags, nil
-}
-
-func askFlags(path string) (flagSet, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), helpTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "--help")
-	cmd.Env = Environ(os.Environ())
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
-	flags := parseHelp(string(out))
-	if !flags["--model"] { // some versions print the help and exit with 1
-		return nil, fmt.Errorf("ask %s for its flags: %w", path, unhelpful(err, out))
-	}
-	return flags, nil
-}
-
-func unhelpful(err error, out []byte) error {
-	text := strings.TrimSpace(string(out))
-	if len(text) > 300 {
-		text = text[:300] + " …"
-	}
-	if err == nil {
-		return fmt.Errorf("its help does not name --model: %q", text)
-	}
-	return fmt.Errorf("%w: %q", err, text)
-}
 
 var longFlag = regexp.MustCompile(`(?:^|[ ,])(--[a-z][a-z0-9-]*)`)
 
@@ -105,3 +34,29 @@ var commaSpaces = regexp.MustCompile(`, +`)
 // collapseComma joins "-c,    --ctx-size N", so that two spaces always begin the
 // description.
 func collapseComma(line string) string { return commaSpaces.ReplaceAllString(line, ", ") }
+
+var listedDevice = regexp.MustCompile(`(?m)^\s+([A-Za-z]+)(\d+): `)
+
+// pickDevices chooses n devices from llama-server's list, of one backend: a GPU
+// that several backends can drive is listed once for each.
+func pickDevices(list string, n int) (string, error) {
+	found := map[string][]string{}
+	for _, m := range listedDevice.FindAllStringSubmatch(list, -1) {
+		found[m[1]] = append(found[m[1]], m[1]+m[2])
+	}
+	for _, backend := range []string{"CUDA", "ROCm", "HIP", "MTL", "Metal", "SYCL", "Vulkan"} {
+		if names := found[backend]; len(names) >= n {
+			return strings.Join(names[:n], ","), nil
+		}
+	}
+	return "", fmt.Errorf("%w: it was given %d, and lists %q", ErrNoDevice, n, listed(list))
+}
+
+func listed(list string) []string {
+	names := []string{}
+	for _, m := range listedDevice.FindAllStringSubmatch(list, -1) {
+		names = append(names, m[1]+m[2])
+	}
+	slices.Sort(names)
+	return names
+}

@@ -10,7 +10,7 @@ import (
 var errNoLlamaServer = errors.New("llama-server is not installed: put it on the PATH, or name it by LLAMA_SERVER or llamaServer in hal0.yml")
 
 func llamaCPP(path string) Template {
-	known := newFlagCache()
+	asked := newCache()
 	return Template{
 		Name:       LlamaCPP,
 		NeedsModel: true,
@@ -30,20 +30,25 @@ func llamaCPP(path string) Template {
 			if path == "" {
 				return invocation{}, errNoLlamaServer
 			}
-			flags, err := known.of(path)
+			flags, err := asked.flags(path)
+			if err != nil {
+				return invocation{}, err
+			}
+			devices, err := asked.devices(path, p.Place)
 			if err != nil {
 				return invocation{}, err
 			}
 			// By environment: a command line is for every user of the box to read.
-			return invocation{path: path, args: llamaArgs(p, flags), env: []string{"LLAMA_API_KEY=" + p.Key}}, nil
+			return invocation{path: path, args: llamaArgs(p, flags, devices), env: []string{"LLAMA_API_KEY=" + p.Key}}, nil
 		},
 	}
 }
 
 // llamaArgs is the command line: what we plan, then what the model declares, so
 // that it wins, then what nobody may change. Flags that this llama-server does
-// not know are left out.
-func llamaArgs(p Plan, known flagSet) []string {
+// not know are left out. Devices are named, so that one that is missing is an
+// error and not a silent fall back to the CPU.
+func llamaArgs(p Plan, known flagSet, devices string) []string {
 	var a []string
 	option := func(value string, names ...string) {
 		for _, n := range names {
@@ -67,11 +72,11 @@ func llamaArgs(p Plan, known flagSet) []string {
 	option("", "--jinja")
 	option("", "--no-ui", "--no-webui")
 	option("off", "--log-colors")
-	if d := p.Place.devices(); d != "" {
-		option(d, "--device")
-		if p.Place.Backend != BackendCPU {
-			option("999", "--gpu-layers", "--n-gpu-layers")
-		}
+	if devices != "" {
+		option(devices, "--device")
+	}
+	if len(p.Place.IDs) > 0 {
+		option("999", "--gpu-layers", "--n-gpu-layers")
 	}
 	if p.Threads > 0 {
 		option(decimal(int64(p.Threads)), "--threads")

@@ -1,11 +1,6 @@
 package engine
 
-import (
-	"strconv"
-	"strings"
-
-	"github.com/hal0-dev/hal0/plugin/wire"
-)
+import "github.com/hal0-dev/hal0/plugin/wire"
 
 // DefaultContext is the context, in tokens, of a model that declares none. What
 // models were trained for can need more memory than the model itself.
@@ -52,71 +47,10 @@ func (p Plan) only(capability string) bool {
 	return found
 }
 
-// Backend is a family of devices.
-type Backend string
-
-// The backends. The zero value leaves the choice to the engine.
-const (
-	BackendAny    Backend = ""
-	BackendCPU    Backend = "cpu"
-	BackendCUDA   Backend = "cuda"
-	BackendROCm   Backend = "rocm"
-	BackendVulkan Backend = "vulkan"
-	BackendMetal  Backend = "metal"
-	BackendSYCL   Backend = "sycl"
-)
-
-// Place is where an engine may compute.
+// Place is where an engine may compute; its zero value leaves that to the
+// engine.
 type Place struct {
-	Backend Backend
-	IDs     []string // of the devices, as the backend's own variable takes them (UUIDs where it can)
-}
-
-// Env pins the engine to the place.
-func (p Place) Env() []string {
-	ids := strings.Join(p.IDs, ",")
-	switch p.Backend {
-	case BackendCPU:
-		return []string{"CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=", "ROCR_VISIBLE_DEVICES=", "GGML_VK_VISIBLE_DEVICES="}
-	case BackendCUDA:
-		return []string{"CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=" + ids}
-	case BackendROCm:
-		return []string{"ROCR_VISIBLE_DEVICES=" + ids}
-	case BackendVulkan:
-		return []string{"GGML_VK_VISIBLE_DEVICES=" + ids}
-	case BackendSYCL:
-		var each []string
-		for _, id := range p.IDs {
-			each = append(each, "level_zero:"+id)
-		}
-		return []string{"ONEAPI_DEVICE_SELECTOR=" + strings.Join(each, ";")}
-	case BackendMetal, BackendAny:
-	}
-	return nil
-}
-
-// devices names the devices as llama.cpp counts them after pinning; "" leaves
-// the choice to it. Named, a device that is missing is an error and not a
-// silent fall back to the CPU.
-func (p Place) devices() string {
-	var prefix string
-	switch p.Backend {
-	case BackendCPU:
-		return "none"
-	case BackendCUDA:
-		prefix = "CUDA"
-	case BackendROCm:
-		prefix = "ROCm"
-	case BackendVulkan:
-		prefix = "Vulkan"
-	case BackendSYCL:
-		prefix = "SYCL"
-	case BackendMetal, BackendAny:
-		return ""
-	}
-	names := make([]string, max(len(p.IDs), 1))
-	for i := range names {
-		names[i] = prefix + strconv.Itoa(i)
-	}
-	return strings.Join(names, ",")
+	CPU bool     // on no GPU
+	IDs []string // of the GPUs
+	Env []string // shows the engine these devices and no other, KEY=value
 }

@@ -40,7 +40,7 @@ func (t Template) Command(p Plan) (path string, args, env []string, err error) {
 	if err != nil {
 		return "", nil, nil, err
 	}
-	return c.path, c.args, append(c.env, p.Place.Env()...), nil
+	return c.path, c.args, append(c.env, p.Place.Env...), nil
 }
 
 // Listening reports whether a log line says that the engine has begun to serve.
