@@ -1,0 +1,135 @@
+package compose
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hal0-dev/hal0/integration/bed"
+	"github.com/hal0-dev/hal0/plugin"
+	"github.com/hal0-dev/hal0/plugin/decode"
+)
+
+const file = "docker-compose.yml"
+
+// The file that people start, with no variable set: it loads, keeps the rules,
+// and its labels are a configuration that the plugin accepts.
+func TestComposeFile(t *testing.T) {
+	p, err := Load(t.Context(), bed.Root(), nil, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range Check(p) {
+		t.Error(problem)
+	}
+	wantRoute(t, p.Services["traefik"].Labels)
+	for _, name := range p.ServiceNames() {
+		s := p.Services[name]
+		if name != "traefik" && len(s.Labels) > 0 {
+			t.Errorf("labels stand on %s: its restart would take the routes away", name)
+		}
+	}
+}
+
+// wantRoute checks the labels as Traefik and the plugin would.
+func wantRoute(t *testing.T, labels map[string]string) {
+	t.Helper()
+	instances, err := decode.Labels(labels, "hal0")
+	if err != nil || len(instances) != 1 {
+		t.Fatalf("labels hold %d configurations of the plugin, want 1: %v", len(instances), err)
+	}
+	config, err := decode.Config(instances["hal0"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := plugin.Declaration(config, "hal0@docker", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Models) == 0 || r.Default == "" {
+		t.Errorf("the route serves %+v", r)
+	}
+	for router, chain := range map[string]string{"hal0": "hal0,hal0-retry", "hal0-fallback": ""} {
+		if got := labels["traefik.http.routers."+router+".middlewares"]; got != chain {
+			t.Errorf("router %s has the chain %q, want %q", router, got, chain)
+		}
+	}
+}
+
+// What the files say can be changed without touching them is in .env.example,
+// and the other way round.
+func TestEnvironmentFile(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(bed.Root(), ".env.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(bed.Root(), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]string{}
+	for _, part := range strings.Split(string(text), "${")[1:] {
+		name, fallback, _ := strings.Cut(part[:strings.Index(part, "}")], ":-")
+		used[name] = fallback
+	}
+	for name, fallback := range used {
+		if !strings.Contains(string(example), "\n#"+name+"="+fallback+"\n") {
+			t.Errorf(".env.example lacks #%s=%s", name, fallback)
+		}
+	}
+	for _, line := range strings.Split(string(example), "\n") {
+		name, _, ok := strings.Cut(strings.TrimPrefix(line, "#"), "=")
+		if _, known := used[name]; ok && !strings.Contains(name, " ") && !known {
+			t.Errorf(".env.example has %s, which nothing uses", name)
+		}
+	}
+}
+
+// Each rule finds the defect that it is for.
+func TestRulesFind(t *testing.T) {
+	base, err := os.ReadFile(filepath.Join(bed.Root(), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ rule, old, new string }{
+		"no tag":             {"pins", "traefik:v3.7.9", "traefik"},
+		"latest":             {"pins", "traefik:v3.7.9", "traefik:latest"},
+		"base without tag":   {"pins", "llama.cpp:server-b10868", "llama.cpp:server"},
+		"nobody's health":    {"health", "    healthcheck:\n      test: [CMD, hal0, healthcheck, \"--url", "    x-off:\n      test: [CMD, hal0, healthcheck, \"--url"},
+		"no check":           {"checks", "    healthcheck:\n      test: [CMD, hal0, healthcheck]", "    x-off:\n      test: [CMD, hal0, healthcheck]"},
+		"curl":               {"checks", "[CMD, hal0, healthcheck]", "[CMD, curl, localhost]"},
+		"bad word":           {"restart", "unless-stopped", "unless-stoped"},
+		"capabilities":       {"privileges", "cap_drop: [ALL]", "cap_drop: [NET_RAW]"},
+		"privileged":         {"privileges", "init: true", "init: true\n  privileged: true"},
+		"root":               {"users", "user: \"65532:65532\"\n    working_dir", "user: root\n    working_dir"},
+		"socket in Traefik":  {"socket", "      - ./plugin:", "      - /var/run/docker.sock:/var/run/docker.sock:ro\n      - ./plugin:"},
+		"port of a sidecar":  {"ports", "    tmpfs: [/tmp]", "    ports: [\"127.0.0.1:8091:8091\"]"},
+		"port anywhere":      {"ports", "${HAL0_BIND:-0.0.0.0}:", ""},
+		"log without an end": {"logs", "options: {max-size: 10m, max-file: \"3\"}", "options: {}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(string(base), c.old, c.new, 1)
+			if text == string(base) {
+				t.Fatalf("the file has no %q", c.old)
+			}
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p, err := Load(t.Context(), dir, nil, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, problem := range Check(p) {
+				if !strings.HasPrefix(problem, c.rule+": ") {
+					continue
+				}
+				t.Log(problem)
+				return
+			}
+			t.Errorf("rule %s found nothing", c.rule)
+		})
+	}
+}
