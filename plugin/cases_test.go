@@ -25,6 +25,7 @@ func (compiled) Open(t *testing.T, setups []*casetest.Setup) {
 		}
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
+		s.Provider = "test"
 		s.Address = server.Listener.Addr().String()
 	}
 }

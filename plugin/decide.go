@@ -48,8 +48,8 @@ func disguised(decoded string) bool {
 	if !strings.Contains(decoded, "v1") {
 		return false
 	}
-	clean := path.Clean("/" + strings.ReplaceAll(decoded, "\\", "/"))
-	return clean == "/v1" || strings.HasPrefix(clean, "/v1/")
+	plain := "/" + strings.TrimLeft(strings.ReplaceAll(decoded, "\\", "/"), "/") + "/"
+	return strings.HasPrefix(plain, "/v1/") || strings.HasPrefix(path.Clean(plain)+"/", "/v1/")
 }
 
 // choose finds the model of a request: the one that it names, else the route's

@@ -57,7 +57,9 @@ func final(family string, event []byte) bool {
 	case wire.FamilyMessages:
 		return strings.HasPrefix(text, "event: message_stop\n") || strings.HasPrefix(text, "event: error\n")
 	}
-	return true // others say nowhere that they are complete
+	// What is left says so where it speaks OpenAI's words, and nowhere else.
+	return strings.Contains(text, "\"type\":\"speech.audio.done\"") || strings.Contains(text, "\"type\":\"transcript.text.done\"") ||
+		strings.Contains(text, "\"type\":\"image_generation.completed\"") || strings.Contains(text, "\"type\":\"image_edit.completed\"")
 }
 
 // sequence is the number of the event after the last one.
@@ -99,6 +101,9 @@ func (w *writer) finish(returned bool) (abort bool) {
 	case modeEvents:
 		if returned {
 			w.settle()
+			if w.x.family == wire.FamilyPlain && len(w.held) == 0 {
+				return false // such a stream may end as it likes
+			}
 		}
 	default:
 		return false

@@ -122,12 +122,14 @@ func allow(out http.Header, origin string) {
 }
 
 // answerPreflight says yes, whatever the state of sidecar and slots.
-func answerPreflight(rw http.ResponseWriter, x *exchange) {
+func answerPreflight(rw http.ResponseWriter, req *http.Request, x *exchange) {
 	out := rw.Header()
 	x.decorate(out)
 	out.Set("Access-Control-Allow-Methods", corsMethods)
 	out.Set("Access-Control-Allow-Headers", corsHeaders)
 	out.Set("Access-Control-Max-Age", "7200")
-	out.Set("Access-Control-Allow-Private-Network", "true")
+	if req.Header.Get("Access-Control-Request-Private-Network") == "true" {
+		out.Set("Access-Control-Allow-Private-Network", "true")
+	}
 	rw.WriteHeader(http.StatusNoContent)
 }

@@ -65,7 +65,7 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if preflight(req) {
-		answerPreflight(rw, x)
+		answerPreflight(rw, req, x)
 		return
 	}
 	s := &share{from: bodies, client: clientAddress(req.RemoteAddr)}

@@ -63,7 +63,11 @@ func nearest(name string, known []string) string {
 	best := ""
 	distance := len(low)/3 + 2
 	for _, k := range known {
-		if d := edits(low, strings.ToLower(k)); d < distance {
+		d := edits(low, strings.ToLower(k))
+		if len(low) > 2 && strings.HasPrefix(strings.ToLower(k), low) {
+			d = 1
+		}
+		if d < distance {
 			best, distance = k, d
 		}
 	}

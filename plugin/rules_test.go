@@ -67,6 +67,8 @@ func TestRulesFind(t *testing.T) {
 		"pointer":   head + "import \"sync/atomic\"\n\nvar _ atomic.Pointer[int]\n",
 		"any":       head + "var _ any\n",
 		"assign":    head + "func f() (a, b int) {\n\ta, b = len(\"x\"), 2\n\treturn a, b\n}\n",
+		"return":    head + "func f(s string) (string, int) {\n\treturn g(s), len(s)\n}\n",
+		"case":      head + "func f(s string) {\n\tswitch {\n\tcase s == \"a\", s > \"b\" && s < \"c\":\n\t}\n}\n",
 		"syscall":   head + "import \"syscall\"\n\nvar _ = syscall.SIGTERM\n",
 	} {
 		if len(faults(t, name+".go", []byte(src))) == 0 {
@@ -164,10 +166,38 @@ func fault(n ast.Node) string {
 		if len(n.Rhs) > 1 && calls(n.Rhs) {
 			return "an assignment of several values with a call among them: Yaegi loses one"
 		}
+	case *ast.ReturnStmt:
+		if len(n.Results) > 1 && builtins(n.Results[1:]) {
+			return "a builtin's call among several results: Yaegi puts it into the first"
+		}
+	case *ast.CaseClause:
+		if len(n.List) > 1 && logic(n.List) {
+			return "several conditions in one case: Yaegi does not see all"
+		}
 	case *ast.StructType:
 		return leak(n)
 	}
 	return ""
+}
+
+func builtins(list []ast.Expr) bool {
+	for _, e := range list {
+		if call, ok := e.(*ast.CallExpr); ok {
+			if name, ok := call.Fun.(*ast.Ident); ok && (name.Name == "len" || name.Name == "cap" || name.Name == "append" || name.Name == "copy") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func logic(list []ast.Expr) bool {
+	for _, e := range list {
+		if _, ok := e.(*ast.BinaryExpr); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func calls(list []ast.Expr) bool {

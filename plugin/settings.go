@@ -117,8 +117,12 @@ func (p *problems) address(key, text string) string {
 		return ""
 	}
 	u, err := url.Parse(text)
+	if err != nil {
+		p.add(key, "is not an address such as http://sidecar:8091")
+		return ""
+	}
 	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+	case (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
 		p.add(key, "is not an address such as http://sidecar:8091")
 	case u.User != nil:
 		p.add(key, "carries a user or password")

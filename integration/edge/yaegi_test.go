@@ -101,6 +101,7 @@ func (p interpreted) Open(t *testing.T, setups []*casetest.Setup) {
 		}
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
+		s.Provider = "test"
 		s.Address = server.Listener.Addr().String()
 	}
 }

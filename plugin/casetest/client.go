@@ -52,9 +52,10 @@ func exchange(address, id string, r Request, fill func(string) string, heard fun
 	got := reply{status: res.StatusCode, header: res.Header}
 	text, err := readUntil(res.Body, r.Leave, heard)
 	got.body, got.cut = text, err != nil
-	if r.Leave == "" {
-		<-sent
+	if r.Leave != "" {
+		_ = conn.Close() // before the body, which would be read to its end
 	}
+	<-sent
 	return got, nil
 }
 

@@ -22,8 +22,9 @@ type Setup struct {
 	Config   Written
 	Upstream string // address of the fake upstream, host:port
 
-	Address string // of the edge, host:port
-	Problem string // why the configuration was refused, "" = it was not
+	Address  string // of the edge, host:port
+	Provider string // what follows the @ in the middleware's qualified name
+	Problem  string // why the configuration was refused, "" = it was not
 
 	up      *upstream
 	puts    chan put
@@ -103,7 +104,7 @@ func (s *Setup) writeToken(t *testing.T) {
 
 // fill replaces the placeholders.
 func (s *Setup) fill(text string) string {
-	return strings.NewReplacer("{{token}}", s.token, "{{sidecar}}", s.sidecar, "{{secret}}", s.secret, "{{id}}", s.ID).Replace(text)
+	return strings.NewReplacer("{{token}}", s.token, "{{sidecar}}", s.sidecar, "{{secret}}", s.secret, "{{id}}", s.ID, "{{provider}}", s.Provider).Replace(text)
 }
 
 // filled replaces the placeholders in a tree.

@@ -67,7 +67,10 @@ type Params struct {
 
 // Fingerprint identifies what the model declares: two models with the same
 // fingerprint are the same slot.
-func (m Model) Fingerprint() string { return fingerprint(m) }
+func (m Model) Fingerprint() string {
+	b, err := json.Marshal(m)
+	return digest(b, err)
+}
 
 // Route is what one instance of the middleware declares: PUT /api/routes/{name}.
 type Route struct {
@@ -80,11 +83,13 @@ type Route struct {
 // Fingerprint identifies the content of the route, its name and time aside.
 func (r Route) Fingerprint() string {
 	r.Name, r.Since = "", 0
-	return fingerprint(r)
+	b, err := json.Marshal(r)
+	return digest(b, err)
 }
 
-func fingerprint(v interface{}) string {
-	b, err := json.Marshal(v)
+// digest is a function of bytes, not of any value: Yaegi passes an interpreted
+// struct to encoding/json as it is only where its type is known.
+func digest(b []byte, err error) string {
 	if err != nil { // plain structs of strings, numbers and lists always marshal
 		panic(err)
 	}
