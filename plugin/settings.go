@@ -34,11 +34,23 @@ func Declaration(cfg *Config, name string, since time.Time) (wire.Route, error) 
 	return s.route, err
 }
 
+// Problems lists what New would refuse, each as "key: what is wrong".
+func Problems(cfg *Config) []string {
+	p := &problems{}
+	p.settings(cfg, "", time.Time{})
+	return p.list
+}
+
 func newSettings(cfg *Config, name string, since time.Time) (settings, error) {
+	p := &problems{}
+	s := p.settings(cfg, name, since)
+	return s, p.err(name)
+}
+
+func (p *problems) settings(cfg *Config, name string, since time.Time) settings {
 	if cfg == nil {
 		cfg = CreateConfig()
 	}
-	p := &problems{}
 	p.unknown("", cfg.Rest, routeKeys())
 	s := settings{
 		sidecar:       p.address("sidecar", cfg.Sidecar),
@@ -64,7 +76,7 @@ func newSettings(cfg *Config, name string, since time.Time) (settings, error) {
 	}
 	s.route = wire.Route{Name: name, Since: since.UnixMilli(), Models: p.models(cfg.Models)}
 	s.route.Default = p.fallback(strings.TrimSpace(cfg.Default), s.route)
-	return s, p.err(name)
+	return s
 }
 
 // models checks every slot, in the order of their names, and that no two of
