@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,6 +70,16 @@ func behave(name string) int {
 		return fork(true)
 	case "parent":
 		return parent()
+	case "family":
+		return family()
+	case "keeper":
+		return keeper(os.Args[1])
+	case "grow":
+		return grow()
+	case "orphaner":
+		return orphaner()
+	case "init":
+		return initial()
 	}
 	fmt.Fprintln(os.Stderr, "unknown behaviour", name)
 	return 99
@@ -134,4 +145,88 @@ func number(t *testing.T, line string) int {
 		t.Fatalf("no number in %q", line)
 	}
 	return n
+}
+
+// family has one child in its own group and one in a session of its own, and
+// waits.
+func family() int {
+	for _, away := range []bool{false, true} {
+		if code := fork(away); code != 5 {
+			return code
+		}
+	}
+	select {}
+}
+
+// keeper launches a family with a journal, repeats what it says, and waits to
+// be killed.
+func keeper(dir string) int {
+	j, err := proc.OpenJournal(dir)
+	if err != nil {
+		fmt.Println(err)
+		return 96
+	}
+	p, err := proc.Start(proc.Spec{
+		Path: os.Args[0], Env: append(os.Environ(), behaviourVar+"=family"), Journal: j,
+		OnLine: func(l string) { fmt.Println(l) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return 97
+	}
+	fmt.Println("leader", p.PID())
+	<-p.Done()
+	return 0
+}
+
+// grow takes memory when it reads a line, without saying a word.
+func grow() int {
+	fmt.Println("waiting")
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGUSR1)
+	<-heard
+	held := make([]byte, 32<<20)
+	for i := 0; i < len(held); i += 4096 {
+		held[i] = 1
+	}
+	<-heard
+	return int(held[0])
+}
+
+// initial is process 1 of a namespace first, and its child then. The child
+// leaves an orphan behind and waits until somebody has waited for it.
+func initial() int {
+	if code, isInit := proc.Init(); isInit {
+		return code
+	}
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), behaviourVar+"=orphaner")
+	out, err := c.Output()
+	if err != nil {
+		fmt.Println(err)
+		return 95
+	}
+	orphan, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		return 94
+	}
+	for syscall.Kill(orphan, 0) == nil { // a zombie still has its number
+		runtime.Gosched()
+	}
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGTERM)
+	fmt.Println("collected")
+	<-heard
+	return 42
+}
+
+// orphaner leaves a child behind that ends.
+func orphaner() int {
+	c := exec.Command(os.Args[0], "0")
+	c.Env = append(os.Environ(), behaviourVar+"=exit")
+	if err := c.Start(); err != nil {
+		return 93
+	}
+	fmt.Println(c.Process.Pid)
+	return 0
 }

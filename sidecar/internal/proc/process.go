@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +25,10 @@ type Spec struct {
 	// OnLine hears each line of output, in order, from one goroutine. A slow
 	// OnLine slows the process down.
 	OnLine func(line string)
+
+	// Journal, if set, notes the process before it exists and until it has
+	// ended. If it cannot be written, nothing is started.
+	Journal *Journal
 }
 
 // Process is a running leader and its group.
@@ -32,6 +37,10 @@ type Process struct {
 	output *output
 	start  oomCount // before the start
 	done   chan struct{}
+
+	journal *Journal // nil = none
+	entry   *entry   // in the journal
+	pulse   pulse
 
 	mu     sync.Mutex // guards what follows
 	gone   bool       // the leader ended: its number may soon be another's
@@ -43,17 +52,20 @@ type Process struct {
 func Start(s Spec) (*Process, error) {
 	cmd := exec.Command(s.Path, s.Args...)
 	if cmd.Err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.Path, cmd.Err)
+		return nil, newStartError(s.Path, cmd.Err)
 	}
-	p := &Process{cmd: cmd, output: newOutput(s.OnLine), start: readOOMCount(), done: make(chan struct{})}
+	p := &Process{cmd: cmd, output: newOutput(s.OnLine), start: readOOMCount(), done: make(chan struct{}), journal: s.Journal}
 	cmd.Env, cmd.Dir = s.Env, s.Dir
 	cmd.Stdout, cmd.Stderr = p.output, p.output // equal, so that exec makes one pipe and lines keep their order
 	cmd.WaitDelay = pipeDelay
 	cmd.SysProcAttr = groupAttr()
+	if err := p.note(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", s.Path, err)
+	}
 	started := make(chan error, 1)
 	go p.run(started)
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.Path, err)
+		return nil, err
 	}
 	return p, nil
 }
@@ -65,17 +77,55 @@ func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := p.cmd.Start(); err != nil {
-		started <- err
+		p.unnote()
+		started <- newStartError(p.cmd.Path, err)
 		return
 	}
 	offerToOOMKiller(p.PID())
+	if err := p.noteStarted(); err != nil {
+		_ = killGroup(p.cmd.Process) // it cannot have been waited for yet
+		_ = p.cmd.Wait()             // "killed"
+		started <- fmt.Errorf("start %s: %w", p.cmd.Path, err)
+		return
+	}
 	started <- nil
 	awaitEnd(p.PID())
 	p.retire()
 	err := p.cmd.Wait()
 	p.output.flush()
 	p.conclude(err)
+	p.unnote()
 	close(p.done)
+}
+
+// note puts the launch into the journal.
+func (p *Process) note() error {
+	if p.journal == nil {
+		return nil
+	}
+	e, err := p.journal.begin(p.cmd.Path)
+	if err != nil {
+		return err
+	}
+	p.entry = e
+	if p.cmd.Env == nil {
+		p.cmd.Env = os.Environ()
+	}
+	p.cmd.Env = append(slices.Clone(p.cmd.Env), markVar+"="+e.ID)
+	return nil
+}
+
+func (p *Process) noteStarted() error {
+	if p.journal == nil {
+		return nil
+	}
+	return p.journal.started(p.entry, p.PID())
+}
+
+func (p *Process) unnote() {
+	if p.journal != nil {
+		p.journal.end(p.entry)
+	}
 }
 
 // retire kills what is left of the group. On linux the leader is a zombie here
