@@ -6,8 +6,8 @@ import (
 )
 
 // Append adds frames to the log. The frames must not be written again. It
-// waits while even the fastest reader is far behind, and returns the cause
-// when the flight's context ends.
+// waits while nobody reads, and while even the fastest reader is far behind; it
+// returns the cause when the flight's context ends.
 func (f *Flight[H, O]) Append(frames ...[]byte) error {
 	total := int64(0)
 	f.mu.Lock()
@@ -82,7 +82,10 @@ func (f *Flight[H, O]) cutLocked() {
 
 // crowdedLocked reports whether a frame of n bytes has to wait for a reader.
 func (f *Flight[H, O]) crowdedLocked(n int64) bool {
-	if f.open || f.undecided || len(f.readers) == 0 || f.log.size+n <= f.hub.config.Pace {
+	if len(f.readers) == 0 {
+		return !f.finish // for somebody to come back, or for the context's end
+	}
+	if f.open || f.undecided || f.log.size+n <= f.hub.config.Pace {
 		return false
 	}
 	var fastest int64

@@ -13,6 +13,7 @@ type Flight[H, O any] struct {
 	hub    *Hub[H, O]
 	key    Key
 	label  string
+	value  any
 	finish bool // it runs on without readers
 	since  time.Time
 	ctx    context.Context // of the run
@@ -43,7 +44,7 @@ type Flight[H, O any] struct {
 
 func newFlight[H, O any](h *Hub[H, O], a Arrival[H, O]) *Flight[H, O] {
 	f := &Flight[H, O]{
-		hub: h, key: a.Key, label: a.Label, finish: a.Finish,
+		hub: h, key: a.Key, label: a.Label, value: a.Value, finish: a.Finish,
 		since:   time.Now(),
 		room:    make(chan struct{}, 1),
 		decided: make(chan struct{}),
@@ -186,6 +187,7 @@ func (f *Flight[H, O]) lead(origin string) *Subscription[H, O] {
 func (f *Flight[H, O]) readLocked(lead bool) *Subscription[H, O] {
 	s := &Subscription[H, O]{flight: f, lead: lead, place: len(f.readers), wake: make(chan struct{}, 1)}
 	f.readers = append(f.readers, s)
+	f.roomLocked()
 	if f.linger != nil {
 		f.linger.Stop()
 	}

@@ -90,6 +90,7 @@ type Arrival[H, O any] struct {
 	Repeat bool   // the reader asked for this before, and gave up
 	Origin string // who asks; a repeat joins only where its origin was before
 	Label  string // for Flights
+	Value  any    // if this leads a flight, what all its readers can ask for
 	Finish bool   // if this leads a flight, it runs on without readers
 	// Run does the work of a flight that this arrival leads. Its result is the
 	// outcome.

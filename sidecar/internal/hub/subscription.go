@@ -43,6 +43,9 @@ type Subscription[H, O any] struct {
 // Lead reports whether this subscription's arrival began the flight.
 func (s *Subscription[H, O]) Lead() bool { return s.lead }
 
+// Value is the Value of the arrival that began the flight.
+func (s *Subscription[H, O]) Value() any { return s.flight.value }
+
 // Head returns the head, once it is set.
 func (s *Subscription[H, O]) Head() (H, bool) {
 	s.flight.mu.Lock()

@@ -1,0 +1,204 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/sse"
+)
+
+// meaning of an event for the stream it is part of.
+type meaning uint8
+
+const (
+	content  meaning = iota + 1 // goes to clients
+	finish                      // goes to clients; the answer is whole, the stream's last event may follow
+	last                        // goes to clients; nothing may follow
+	ping                        // life, not for clients
+	mishap                      // the engine's error, to be told in our words
+	terminal                    // goes to clients; it is the family's own telling of a failure
+)
+
+func (m meaning) String() string {
+	switch m {
+	case content:
+		return "content"
+	case finish:
+		return "finish"
+	case last:
+		return "last"
+	case ping:
+		return "ping"
+	case mishap:
+		return "mishap"
+	case terminal:
+		return "terminal"
+	}
+	return "invalid"
+}
+
+// style is what sets a family's streams apart.
+type style struct {
+	names bool                    // events have names
+	read  func(sse.Event) meaning // what one means
+	done  []byte                  // the event that ends a stream where the engine forgot it
+}
+
+var doneData = []byte("[DONE]")
+
+func styleOf(family string) style {
+	switch family {
+	case wire.FamilyChat, wire.FamilyCompletions:
+		return style{read: readChat, done: sse.Encode("", doneData).Bytes}
+	case wire.FamilyResponses:
+		return style{names: true, read: readResponses}
+	case wire.FamilyMessages:
+		return style{names: true, read: readMessages}
+	}
+	return style{names: true, read: readPlain}
+}
+
+var (
+	finishReason = []byte(`"finish_reason"`)
+	errorText    = []byte(`"error"`)
+)
+
+// readChat reads an event of chat/completions and completions.
+func readChat(e sse.Event) meaning {
+	switch {
+	case bytes.Equal(e.Data, doneData):
+		return last
+	case e.Name == "error" || bytes.Contains(e.Data, errorText) && isError(e.Data):
+		return mishap
+	case hasValue(e.Data, finishReason):
+		return finish
+	}
+	return content
+}
+
+// readResponses reads an event of /v1/responses.
+func readResponses(e sse.Event) meaning {
+	switch kind := kindOf(e); kind {
+	case "response.completed", "response.incomplete":
+		return last
+	case "response.failed":
+		return terminal
+	case "error":
+		return mishap
+	case "keepalive", "ping":
+		return ping
+	case "":
+		if bytes.Equal(e.Data, doneData) { // some engines add it; the family has none
+			return ping
+		}
+		if bytes.Contains(e.Data, errorText) && isError(e.Data) {
+			return mishap
+		}
+	}
+	return content
+}
+
+// readMessages reads an event of Anthropic's /v1/messages.
+func readMessages(e sse.Event) meaning {
+	switch kindOf(e) {
+	case "ping":
+		return ping
+	case "error":
+		return mishap
+	case "message_stop":
+		return last
+	case "":
+		if bytes.Equal(e.Data, doneData) {
+			return ping
+		}
+		if bytes.Contains(e.Data, errorText) && isError(e.Data) {
+			return mishap
+		}
+	}
+	return content
+}
+
+// typedStreams begin the types of events whose last one is known: it ends with
+// ".done" or ".completed".
+var typedStreams = []string{"speech.", "transcript.", "image_generation.", "image_edit."}
+
+// readPlain reads an event of an endpoint whose answer is usually one body:
+// speech, transcription, images, llama.cpp's infill. Where nothing says which
+// event is the last, any may be.
+func readPlain(e sse.Event) meaning {
+	kind := kindOf(e)
+	switch {
+	case bytes.Equal(e.Data, doneData):
+		return last
+	case kind == "error" || bytes.Contains(e.Data, errorText) && isError(e.Data):
+		return mishap
+	case kind == "ping" || kind == "keepalive":
+		return ping
+	case strings.HasSuffix(kind, ".done"), strings.HasSuffix(kind, ".completed"):
+		return finish
+	case bytes.Contains(e.Data, []byte(`"stop":false`)):
+		return content
+	}
+	for _, prefix := range typedStreams {
+		if strings.HasPrefix(kind, prefix) {
+			return content
+		}
+	}
+	return finish
+}
+
+// kindOf is an event's name, or the type that its data states.
+func kindOf(e sse.Event) string {
+	if e.Name != "" && e.Name != "message" {
+		return e.Name
+	}
+	if !bytes.Contains(e.Data, []byte(`"type"`)) {
+		return ""
+	}
+	var typed struct {
+		Type any `json:"type"`
+	}
+	if json.Unmarshal(e.Data, &typed) != nil {
+		return ""
+	}
+	kind, _ := typed.Type.(string)
+	return kind
+}
+
+// hasValue reports whether the name, with its quotes, stands in the data as a
+// member's name with another value than null. Inside a string the quotes would
+// be escaped.
+func hasValue(data, name []byte) bool {
+	for {
+		i := bytes.Index(data, name)
+		if i < 0 {
+			return false
+		}
+		data = data[i+len(name):]
+		if j := space(data, 0); j < len(data) && data[j] == ':' {
+			if j = space(data, j+1); j < len(data) && !bytes.HasPrefix(data[j:], []byte("null")) {
+				return true
+			}
+		}
+	}
+}
+
+// isError reports whether data is an engine's error instead of a chunk:
+// a member "error" that is not null, or one of the flat shapes.
+func isError(data []byte) bool {
+	var shape struct {
+		Error  json.RawMessage `json:"error"`
+		Object string          `json:"object"`
+		Type   string          `json:"type"`
+	}
+	if json.Unmarshal(data, &shape) != nil {
+		return false
+	}
+	switch string(bytes.TrimSpace(shape.Error)) {
+	case "", "null":
+		return shape.Object == "error" || shape.Type == "error"
+	}
+	return true
+}

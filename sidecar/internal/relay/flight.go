@@ -1,0 +1,115 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/hub"
+	"github.com/hal0-dev/hal0/sidecar/internal/pool"
+)
+
+type hubFlight = hub.Flight[Head, Outcome]
+
+// flight is the work of one lead. Its goroutine is the hub's; what readers may
+// see of it is atomic.
+type flight struct {
+	relay  *Relay
+	asked  time.Time
+	slot   string
+	lane   string
+	family string
+	stream bool
+	path   string // at the engine
+	header http.Header
+	body   []byte
+	limits limits
+
+	hub     *hubFlight
+	retried bool
+	final   final
+
+	cold       atomic.Bool
+	dispatched atomic.Int64 // unix nanoseconds, 0 = not yet
+	first      atomic.Int64
+}
+
+// run is the flight: one attempt, or two.
+func (f *flight) run(ctx context.Context, h *hubFlight) Outcome {
+	f.hub = h
+	for second := false; ; second = true {
+		end := f.attempt(ctx, second)
+		end.second = second
+		out, again := end.conclude()
+		f.tell(end, out, again)
+		if !again {
+			out.Retried, out.final = second, f.final
+			if out.Kind == Failed {
+				out.Failure.Details.Slot = f.slot
+			}
+			return out
+		}
+		h.Recall()
+	}
+}
+
+// tell writes what the operator wants to know of an ending. The engine's
+// message stays out: it may quote the prompt.
+func (f *flight) tell(end ending, out Outcome, again bool) {
+	if out.Kind != Failed && !again || end.how == refused {
+		return
+	}
+	f.relay.log.Warn("attempt failed", "slot", f.slot, "path", f.path, "ending", end.how, "code", out.Failure.Code,
+		"again", again, "exit", end.loss.Exit.Class, "detail", end.loss.Exit.Detail, "error", end.err)
+}
+
+// attempt asks for a lease and makes one call under it.
+func (f *flight) attempt(ctx context.Context, second bool) ending {
+	ticket := f.relay.slots.Request(pool.Request{Slot: f.slot, Lane: f.lane, Front: second})
+	defer ticket.Cancel()
+	cold := ticket.Cold()
+	if cold {
+		f.cold.Store(true)
+	}
+	f.hub.Decide(cold)
+	lease, err := ticket.Lease(ctx)
+	if err != nil {
+		return unleased(ctx, err)
+	}
+	defer lease.Release()
+	if !f.hub.Dispatch() {
+		return ending{how: unwanted}
+	}
+	f.dispatched.Store(time.Now().UnixNano())
+	c := &call{flight: f, lease: lease, guard: newGuard(f.limits)}
+	end := c.make(ctx)
+	end.appended = f.hub.Appended() > 0
+	return end
+}
+
+// unleased is the ending of a wait for a lease.
+func unleased(ctx context.Context, err error) ending {
+	var refusal *pool.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		failure := refusal.Failure
+		if failure.Details.State == "" && refusal.State != 0 {
+			failure.Details.State = refusal.State.String()
+		}
+		return ending{how: refused, failure: failure, err: err}
+	case ctx.Err() != nil:
+		return cancelled(ctx)
+	}
+	return ending{how: refused, failure: wire.NewFailure(wire.CodeInternal, "the slot gave no lease"), err: err}
+}
+
+// cancelled is the ending of a flight whose context ended.
+func cancelled(ctx context.Context) ending {
+	if errors.Is(context.Cause(ctx), hub.ErrNobody) {
+		return ending{how: unwanted}
+	}
+	return ending{how: closing}
+}

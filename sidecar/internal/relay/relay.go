@@ -1,0 +1,134 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/hub"
+	"github.com/hal0-dev/hal0/sidecar/internal/pool"
+)
+
+// Config of a Relay. Slots is needed; the rest has defaults.
+type Config struct {
+	Slots Slots
+	Log   hclog.Logger
+	// Target says under which path and model name a model's engine serves an
+	// endpoint. By default the path is the endpoint's and the name the slot's.
+	Target func(wire.Model, wire.Endpoint) (path, model string)
+	// Replay and ReplayTotal bound what is kept for late readers, in bytes.
+	Replay, ReplayTotal int64
+	// Dial connects to an engine.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Relay opens flights.
+type Relay struct {
+	slots    Slots
+	log      hclog.Logger
+	target   func(wire.Model, wire.Endpoint) (string, string)
+	hub      *hub.Hub[Head, Outcome]
+	upstream *upstream
+	secret   []byte // of keys; as old as the process
+}
+
+// New makes a Relay.
+func New(c Config) *Relay {
+	r := &Relay{slots: c.Slots, log: c.Log, target: c.Target, upstream: newUpstream(c.Dial), secret: make([]byte, 32)}
+	if r.log == nil {
+		r.log = hclog.NewNullLogger()
+	}
+	r.log = r.log.Named("relay")
+	if r.target == nil {
+		r.target = func(m wire.Model, e wire.Endpoint) (string, string) { return e.Path, m.Slot }
+	}
+	rand.Read(r.secret)
+	r.hub = hub.New[Head](hub.Config[Outcome]{Replay: c.Replay, ReplayTotal: c.ReplayTotal, Broken: r.broken})
+	return r
+}
+
+// broken is the outcome of a flight with a defect.
+func (r *Relay) broken(recovered any) Outcome {
+	r.log.Error("flight failed", "panic", recovered)
+	return failed(wire.NewFailure(wire.CodeInternal, "something that should not happen did; the sidecar's log has more"))
+}
+
+// Open has a request join a flight, or lead one. It waits for nothing that
+// takes long. An error is a *pool.Refusal or ctx's cause.
+func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
+	a, f, err := r.arrival(req)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.hub.Subscribe(ctx, a)
+	switch {
+	case errors.Is(err, hub.ErrClosed):
+		return nil, refuse(wire.CodeShutdown, "the sidecar is shutting down", "")
+	case err != nil:
+		return nil, fmt.Errorf("open flight: %w", err)
+	}
+	sub := &Subscription{Subscription: s, request: req}
+	sub.flight = f
+	if !s.Lead() {
+		sub.flight = s.Value().(*flight)
+	}
+	return sub, nil
+}
+
+// arrival makes what the hub is asked for, and the flight in case it leads.
+func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error) {
+	path, name := r.target(req.Model, req.Endpoint)
+	f := &flight{
+		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family, stream: req.Stream,
+		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), body: req.Body,
+		limits: limitsOf(req.Model.Timeouts),
+	}
+	a := hub.Arrival[Head, Outcome]{
+		Join: hub.Own, Origin: req.Lane, Label: req.Slot + " " + req.Endpoint.Path, Value: f,
+		Finish: req.Model.OnDisconnect == wire.DisconnectFinish, Run: f.run,
+	}
+	if req.Endpoint.Multipart {
+		return a, f, nil
+	}
+	asked, err := parseObject(req.Body)
+	if err != nil {
+		return a, nil, refuse(wire.CodeInvalidJSON, "the request's body is not a JSON object", "")
+	}
+	f.body, err = prepare(asked, name, req.Model.Params)
+	if err != nil { // the declaration was checked when it was made
+		r.log.Error("prepare request", "slot", req.Slot, "error", err)
+		return a, nil, refuse(wire.CodeInternal, "the model's parameters cannot be applied", "")
+	}
+	sent, err := parseObject(f.body)
+	if err != nil {
+		return a, nil, refuse(wire.CodeInternal, "the request could not be made ready for the engine", "")
+	}
+	if s := share(req.Model.Coalesce, req, traitsOf(req.Endpoint, sent)); s.shared {
+		key, err := keyOf(r.secret, req, sent, f.header)
+		if err == nil {
+			a.Key, a.Join, a.Repeat = key, s.join, s.repeat
+		}
+	}
+	return a, f, nil
+}
+
+func refuse(code, message, param string) *pool.Refusal {
+	f := wire.NewFailure(code, message)
+	f.Param = param
+	return &pool.Refusal{Failure: f}
+}
+
+// Flights describes the flights under way.
+func (r *Relay) Flights() []hub.Info { return r.hub.Flights() }
+
+// Close ends every flight with sidecar.shutdown and waits for them, or for ctx.
+func (r *Relay) Close(ctx context.Context) error {
+	defer r.upstream.close()
+	return r.hub.Close(ctx)
+}
