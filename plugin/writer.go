@@ -83,10 +83,8 @@ func (w *writer) WriteHeader(status int) {
 	kind := h.Get("Content-Type")
 	switch {
 	case status >= 400 && (kind == "" || strings.HasPrefix(kind, "text/")):
-		if w.x.replay.due(status, w.x.ctx) {
+		if kind == "" && w.x.replay.due(status, w.x.ctx) { // Traefik's own; an upstream's has a type
 			w.mode = modeLost
-			h.Del("Content-Type")
-			h.Del("Content-Length")
 			return
 		}
 		w.answer(w.x.meaning(status))
