@@ -43,8 +43,7 @@ func NewEdge(t testing.TB, s *Sidecar, plugin Middleware) *Edge {
 // PlainEdge starts Traefik in front of any server, and waits for its API only.
 func PlainEdge(t testing.TB, service string, plugin Middleware) *Edge {
 	t.Helper()
-	e := &Edge{t: t, dir: t.TempDir(), web: Port(t), tls: Port(t), api: Port(t), data: service, ca: NewAuthority(t)}
-	e.link()
+	e := &Edge{t: t, dir: PluginFolder(t), web: Port(t), tls: Port(t), api: Port(t), data: service, ca: NewAuthority(t)}
 	e.Configure(plugin)
 	cmd := exec.Command(Tool(t, "traefik"), e.flags()...)
 	cmd.Dir = e.dir
@@ -60,16 +59,19 @@ func PlainEdge(t testing.TB, service string, plugin Middleware) *Edge {
 	return e
 }
 
-// link puts the repository where Traefik looks for a local plugin.
-func (e *Edge) link() {
-	e.t.Helper()
-	at := filepath.Join(e.dir, "plugins-local", "src", "github.com", "hal0-dev")
+// PluginFolder is a folder to run Traefik in: it finds this repository there as
+// a local plugin.
+func PluginFolder(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	at := filepath.Join(dir, "plugins-local", "src", "github.com", "hal0-dev")
 	if err := os.MkdirAll(at, 0o755); err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := os.Symlink(Root(), filepath.Join(at, "hal0")); err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
+	return dir
 }
 
 func (e *Edge) flags() []string {

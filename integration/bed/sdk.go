@@ -186,3 +186,12 @@ func Text(lines []Line) string {
 	}
 	return b.String()
 }
+
+// Python is an interpreter that has the newest OpenAI SDK, or skips the test.
+func Python(t testing.TB) string {
+	t.Helper()
+	all := versions(t, "PYTHON_OPENAI")
+	dir := filepath.Join("python", "openai-"+all[len(all)-1])
+	Tool(t, filepath.Join(dir, "done"))
+	return filepath.Join(Cache(), dir, "bin", "python")
+}
