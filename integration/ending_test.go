@@ -173,7 +173,7 @@ func TestSidecarTerminatedMidStream(t *testing.T) {
 		t.Errorf("the sidecar ended with %d at SIGTERM", code)
 	}
 	within(t, "stop", time.Since(began), 60*time.Second)
-	wantBroken(t, stream, "slot.unloading", "sidecar.lost")
+	wantBroken(t, stream, "sidecar.shutdown")
 	if bed.Alive(engine) {
 		t.Error("the engine outlives the sidecar")
 	}
