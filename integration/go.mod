@@ -283,7 +283,7 @@ require (
 	github.com/traefik/grpc-web v0.16.0 // indirect
 	github.com/traefik/paerser v0.2.2 // indirect
 	github.com/traefik/traefik/dynamic/ext v0.0.0-00010101000000-000000000000 // indirect
-	github.com/traefik/traefik/v3 v3.7.9 // indirect
+	github.com/traefik/traefik/v3 v3.7.9
 	github.com/traefik/yaegi v0.16.1
 	github.com/transip/gotransip/v6 v6.27.1 // indirect
 	github.com/tufanbarisyildirim/gonginx v0.0.0-20250620092546-c3e307e36701 // indirect

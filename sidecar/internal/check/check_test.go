@@ -109,6 +109,18 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// TestOwn: the repository's own files are clean.
+func TestOwn(t *testing.T) {
+	t.Chdir("../../..")
+	findings, err := check.Files(context.Background(), []string{"docker-compose.yml"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		t.Error(f)
+	}
+}
+
 // TestUnreadable: what cannot be checked is an error, never a clean bill.
 func TestUnreadable(t *testing.T) {
 	for _, dir := range cases(t, "testdata/unreadable/*") {
