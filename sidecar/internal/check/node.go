@@ -179,6 +179,17 @@ func (n *node) walk(visit func(*node)) {
 	}
 }
 
+// named is the first node of that name, or the node itself.
+func (n *node) named(name string) *node {
+	found := n
+	n.walk(func(c *node) {
+		if found == n && c.name == name {
+			found = c
+		}
+	})
+	return found
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

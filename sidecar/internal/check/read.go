@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/hal0-dev/hal0/sidecar/internal/config"
 )
 
 // Files reads files and returns what is wrong with them, by place. All files of one
@@ -35,6 +37,7 @@ func read(ctx context.Context, paths, environ []string) (*setup, error) {
 			compose[dir] = append(compose[dir], d)
 		default:
 			s.take(d, nil)
+			s.load(d, nil)
 		}
 	}
 	for _, dir := range sortedKeys(compose) {
@@ -227,5 +230,28 @@ func (s *setup) takeSidecar(c *container) {
 	}
 	if d, _ := s.mounted(c, path); d != nil && d.kind == sidecarFile {
 		s.take(d, c)
+		s.load(d, c)
 	}
+}
+
+// load reads a sidecar's file as the sidecar does, with the variables of its
+// container.
+func (s *setup) load(d *document, in *container) {
+	if d.kind != sidecarFile {
+		return
+	}
+	for _, known := range s.sidecars {
+		if known.document == d {
+			return
+		}
+	}
+	var environ []string
+	if in != nil {
+		for _, name := range sortedKeys(in.env) {
+			environ = append(environ, name+"="+in.env[name])
+		}
+	}
+	c := config.Default()
+	err := config.Load(c, []string{"--config=" + d.path}, environ)
+	s.sidecars = append(s.sidecars, &sidecar{document: d, config: c, err: err})
 }

@@ -6,6 +6,7 @@ func (s *setup) findings() []Finding {
 	all := s.found
 	for _, rule := range []func(*setup) []Finding{
 		pluginConfig, engines, slotConflicts, sidecarAddress, tokenFile, // of the plugin
+		sidecarConfig, notAllowed, // of the sidecar's own file
 		secrets,
 		ruleSyntax, routerKeys, routerTargets, references, duplicates, // of routers
 		labelKeys, labelContainers, // of labels

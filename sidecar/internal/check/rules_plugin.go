@@ -16,19 +16,25 @@ func pluginConfig(s *setup) []Finding {
 			out = append(out, failure(i.config.at, "bad-value", "Traefik cannot decode this: %s", flat(i.err.Error())))
 		}
 		for _, problem := range i.problems {
-			key, what, _ := strings.Cut(problem, ": ")
-			if strings.EqualFold(key, "token") {
+			if strings.HasPrefix(strings.ToLower(problem), "token: ") {
 				continue // a secret has a rule of its own
 			}
-			n := i.config.deepest(key)
-			at := n.at
-			if n == i.config || !strings.HasSuffix(strings.ToLower(at.Key), strings.ToLower("."+key)) {
-				at.Key = i.config.at.Key + "." + key
-			}
-			out = append(out, failure(at, pluginRule(what), "%s", what))
+			out = append(out, pluginProblem(i.config, problem))
 		}
 	}
 	return out
+}
+
+// pluginProblem is a finding for what the plugin says of a configuration at a
+// node.
+func pluginProblem(config *node, problem string) Finding {
+	key, what, _ := strings.Cut(problem, ": ")
+	n := config.deepest(key)
+	at := n.at
+	if n == config || !strings.HasSuffix(strings.ToLower(at.Key), strings.ToLower("."+key)) {
+		at.Key = config.at.Key + "." + key
+	}
+	return failure(at, pluginRule(what), "%s", what)
 }
 
 // pluginRule classes what the plugin says.

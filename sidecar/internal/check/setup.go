@@ -54,6 +54,7 @@ type setup struct {
 	// complete says that the static configuration is known: Traefik's container
 	// and all that it reads, or a static file.
 	complete bool
+	sidecars []*sidecar
 	// engines that the sidecar's own file adds; nil = no such file was given.
 	engines map[string]bool
 
