@@ -14,6 +14,7 @@ type Slot struct {
 	Fingerprint string
 	Routes      []string // ascending by age
 	Preload     bool     // asked for, by a route that is not stale
+	Own         bool     // the sidecar's own file declares it
 }
 
 // View is an immutable picture of the registry.
@@ -86,7 +87,7 @@ func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
 	i, taken := v.index[m.Slot]
 	if !taken {
 		v.index[m.Slot] = len(v.slots)
-		v.slots = append(v.slots, Slot{Model: m, Fingerprint: print, Routes: []string{e.Route.Name}, Preload: preload})
+		v.slots = append(v.slots, Slot{Model: m, Fingerprint: print, Routes: []string{e.Route.Name}, Preload: preload, Own: e.Own})
 		return
 	}
 	s := &v.slots[i]

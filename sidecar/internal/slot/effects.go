@@ -96,7 +96,9 @@ func (a *actor) launch() {
 		if err != nil {
 			a.in.Put(message{incarnation: inc, event: LaunchFailed, run: func(a *actor) {
 				a.attempt.stamp = stamp
-				a.failed(exitOf(err))
+				exit := exitOf(err)
+				a.log.Error("engine cannot be started", "incarnation", inc, "class", exit.Class, "detail", exit.Detail)
+				a.failed(exit)
 			}})
 			return
 		}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin"
+	"github.com/hal0-dev/hal0/plugin/decode"
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/allow"
+	"github.com/hal0-dev/hal0/sidecar/internal/api"
+	"github.com/hal0-dev/hal0/sidecar/internal/config"
+	"github.com/hal0-dev/hal0/sidecar/internal/pool"
+	"github.com/hal0-dev/hal0/sidecar/internal/relay"
+	"github.com/hal0-dev/hal0/sidecar/internal/route"
+	"github.com/hal0-dev/hal0/sidecar/internal/tail"
+	"github.com/hal0-dev/hal0/sidecar/internal/token"
+	"github.com/hashicorp/go-hclog"
+)
+
+// ownRoute is the name of the route in the sidecar's own file.
+const ownRoute = "hal0@own"
+
+// sidecar is everything, put together. Only this package knows every concrete
+// type.
+type sidecar struct {
+	cfg     *config.Config
+	log     hclog.Logger
+	token   *token.File
+	rules   allow.Rules
+	pool    *pool.Pool
+	relay   *relay.Relay
+	routes  *route.Registry
+	lines   *tail.Book
+	doors   []door
+	engines engines
+}
+
+// door is one listener and what serves there.
+type door struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// build puts the sidecar together and opens its listeners; nothing runs yet that
+// serve does not end.
+func build(cfg *config.Config, logs io.Writer) (*sidecar, error) {
+	s := &sidecar{cfg: cfg, lines: &tail.Book{}}
+	s.log = hclog.New(&hclog.LoggerOptions{
+		Name: "hal0", Output: logs, Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
+	})
+	if err := os.MkdirAll(cfg.State, 0o750); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	if cfg.Token == "" {
+		cfg.Token = filepath.Join(cfg.State, "token")
+	}
+	var err error
+	if s.token, err = token.Open(cfg.Token); err != nil {
+		return nil, err
+	}
+	own, settings, err := ownDeclaration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.engines, err = newEngines(cfg, s.lines, s.log); err != nil {
+		return nil, err
+	}
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	s.assemble(own)
+	if err := s.open(settings); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ownDeclaration reads the configuration's route, in the very way in which
+// Traefik reads the plugin's labels. Both results are nil where there is none.
+func ownDeclaration(cfg *config.Config) (*wire.Route, *plugin.Config, error) {
+	if len(cfg.Route) == 0 {
+		return nil, nil, nil
+	}
+	settings, err := decode.Config(cfg.Route)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read route: %w", err)
+	}
+	settings.Sidecar, settings.TokenFile = "", cfg.Token
+	declared, err := plugin.Declaration(settings, ownRoute, time.Now())
+	if err != nil {
+		return nil, nil, fmt.Errorf("read route: %w", err)
+	}
+	return &declared, settings, nil
+}
+
+// assemble makes the parts that live, from the engines to the routes.
+func (s *sidecar) assemble(own *wire.Route) {
+	s.rules = allow.Rules{Dir: s.cfg.Models, Models: s.cfg.Allow.Models, Engines: s.cfg.Allow.Engines, Args: s.cfg.Allow.Args}
+	s.pool = pool.New(pool.Config{
+		Queue:      s.cfg.Limits.Queue,
+		Starvation: time.Duration(s.cfg.Limits.Starvation),
+		Drain:      time.Duration(s.cfg.Limits.Drain),
+		Grace:      time.Duration(s.cfg.Limits.Grace),
+		Log:        s.log,
+	})
+	s.relay = relay.New(relay.Config{
+		Slots:       relay.FromPool(s.pool),
+		Target:      s.engines.target,
+		Replay:      bytes(s.cfg.Limits.Replay.Flight),
+		ReplayTotal: bytes(s.cfg.Limits.Replay.Total),
+		Log:         s.log,
+	})
+	s.routes = route.New(route.Config{
+		Check:   s.rules.Check,
+		Store:   route.File(filepath.Join(s.cfg.State, "routes.json")),
+		Changed: s.configure,
+		Log:     s.log.Named("route"),
+	})
+	if own != nil {
+		// Only a closed registry or an ended context refuses.
+		_, _ = s.routes.Put(context.Background(), *own, true)
+	}
+}
+
+// bytes is a size that Validate has seen.
+func bytes(size string) int64 {
+	n, err := wire.ParseSize(size)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// configure hands the slots of a view to the pool. The registry's goroutine
+// calls it.
+func (s *sidecar) configure(v *route.View) {
+	var specs []pool.Spec
+	for _, r := range v.Slots() {
+		specs = append(specs, pool.Spec{
+			Model:       r.Model,
+			Fingerprint: r.Fingerprint,
+			Launcher:    s.engines.launcher(r.Model, func(name string) (string, error) { return s.rules.Resolve(name, r.Own) }),
+		})
+	}
+	s.pool.Configure(specs)
+}
+
+// listen opens the listeners first: what cannot be had is said before anything
+// is started.
+func (s *sidecar) listen() error {
+	addresses := []string{s.cfg.Listen.Data, s.cfg.Listen.Control}
+	if addresses[0] == addresses[1] {
+		addresses = addresses[:1]
+	}
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			s.shut()
+			return fmt.Errorf("listen: %w", err)
+		}
+		s.doors = append(s.doors, door{listener: l})
+	}
+	return nil
+}
+
+func (s *sidecar) shut() {
+	for _, d := range s.doors {
+		d.listener.Close()
+	}
+}
+
+// open gives every listener its server.
+func (s *sidecar) open(settings *plugin.Config) error {
+	server := api.New(api.Config{
+		Relay: s.relay, Slots: s.pool, Routes: s.routes, Logs: s.lines,
+		Tokens: s.token.Tokens, Version: version(), Started: time.Now(), Log: s.log.Named("api"),
+	})
+	data, err := server.Data(func(proven http.Handler) (http.Handler, error) {
+		if settings == nil {
+			return nil, nil
+		}
+		return plugin.New(context.Background(), proven, settings, ownRoute)
+	})
+	if err != nil {
+		return fmt.Errorf("read route: %w", err)
+	}
+	control := server.Control()
+	handlers := []http.Handler{data, control}
+	if len(s.doors) == 1 {
+		handlers = []http.Handler{together(data, control)}
+	}
+	for i := range s.doors {
+		s.doors[i].server = &http.Server{
+			Handler:           handlers[i],
+			ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog:          s.log.Named("http").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+		}
+	}
+	return nil
+}
+
+// together serves both handlers on one port: /v1 is data, the rest control.
+func together(data, control http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", data)
+	mux.Handle("/", control)
+	return mux
+}
+
+// serve serves until ctx ends, then ends everything: new requests are refused,
+// streams get the drain to finish and then their last event, engines stop.
+func (s *sidecar) serve(ctx context.Context) error {
+	failed := make(chan error, len(s.doors))
+	for _, d := range s.doors {
+		s.log.Info("listening", "address", d.listener.Addr().String())
+		go func() { failed <- d.server.Serve(d.listener) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	}
+	return errors.Join(err, s.stop())
+}
+
+// stopReserve is what ending takes beyond the drain: last events, TERM, KILL.
+const stopReserve = 10 * time.Second
+
+func (s *sidecar) stop() error {
+	drain := time.Duration(s.cfg.Limits.Drain)
+	s.log.Info("stopping", "drain", drain)
+	ctx, cancel := context.WithTimeout(context.Background(), drain+stopReserve)
+	defer cancel()
+	var errs []error
+	closed := make(chan error, len(s.doors))
+	for _, d := range s.doors {
+		go func() { closed <- d.server.Shutdown(ctx) }()
+	}
+	s.routes.Close()
+	errs = append(errs, s.pool.Close(ctx), s.relay.Close(ctx))
+	for range s.doors {
+		errs = append(errs, <-closed)
+	}
+	for _, d := range s.doors {
+		d.server.Close()
+	}
+	s.log.Info("stopped")
+	return errors.Join(errs...)
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/pool"
+	"github.com/hal0-dev/hal0/sidecar/internal/relay"
+)
+
+// bodyIdle is how long a client may pause while it sends its body.
+const bodyIdle = 30 * time.Second
+
+// proven serves a request that brings a proof.
+func (s *Server) proven(w http.ResponseWriter, r *http.Request) {
+	e, code := wire.Match(r.Method, r.URL.EscapedPath())
+	id := requestID(r)
+	if code != "" {
+		fail(w, id, e.Family, unserved(code, r))
+		return
+	}
+	p, f := s.verify(r, wire.PurposeRequest, nil)
+	if f != nil {
+		fail(w, id, e.Family, *f)
+		return
+	}
+	if p.RequestID != "" {
+		id = p.RequestID
+	}
+	defer s.served.begin(id)()
+	if e.Family == wire.FamilyModels {
+		s.models(w, r, p, id)
+		return
+	}
+	s.infer(w, r, e, p, id)
+}
+
+// unserved is the failure for what the table of endpoints does not hold.
+func unserved(code string, r *http.Request) wire.Failure {
+	switch code {
+	case wire.CodeMethod:
+		return wire.NewFailure(code, r.Method+" is not served at "+r.URL.Path)
+	case wire.CodePath:
+		return wire.NewFailure(code, "the path holds an encoded slash, a backslash or a dot segment")
+	}
+	return wire.NewFailure(wire.CodeRouteUnknown, "there is no "+r.URL.Path+" here")
+}
+
+// verify reads the proof of a request. A wrong one is never taken for none.
+func (s *Server) verify(r *http.Request, purpose string, body []byte) (wire.Proof, *wire.Failure) {
+	header := r.Header.Values(wire.HeaderProof)
+	if len(header) != 1 {
+		f := wire.NewFailure(wire.CodeUntrusted, "exactly one X-Hal0 header is needed")
+		return wire.Proof{}, &f
+	}
+	subject := wire.Subject{Purpose: purpose, Method: r.Method, Path: r.URL.EscapedPath(), Body: body}
+	p, err := wire.Verify(s.cfg.Tokens(), subject, header[0], time.Now())
+	if err == nil {
+		return p, nil
+	}
+	f := wire.NewFailure(wire.CodeUntrusted, "the X-Hal0 header is not signed with this sidecar's token, or is too old: do plugin and sidecar share the token file, and are their clocks right?")
+	if errors.Is(err, wire.ErrVersion) {
+		f = wire.NewFailure(wire.CodeWireVersion, "the plugin speaks a version that this sidecar does not know; restart Traefik after an upgrade, so that it loads the new plugin")
+	}
+	return p, &f
+}
+
+// infer serves a request that needs an engine.
+func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, p wire.Proof, id string) {
+	found, declare, f := s.cfg.Routes.View().Find(p)
+	if f != nil && f.Code == wire.CodeSlotLoading && p.Model != nil {
+		if view, err := s.cfg.Routes.Learn(r.Context(), p.Route, *p.Model); err == nil {
+			found, declare, f = view.Find(p)
+		}
+	}
+	if declare {
+		w.Header().Set(wire.HeaderDeclare, "1")
+	}
+	if f != nil {
+		fail(w, id, e.Family, *f)
+		return
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		if r.Context().Err() == nil {
+			fail(w, id, e.Family, wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete"))
+		}
+		return
+	}
+	ask := relay.Request{
+		ID: id, Route: p.Route, Slot: p.Slot, Scope: p.Scope, Lane: p.Lane,
+		Endpoint: e, Model: found.Model, Header: r.Header, Body: body,
+		Stream: !e.Multipart && streams(body), CoalesceOff: r.Header.Get(wire.HeaderCoalesce) == wire.CoalesceOff,
+		Retry: retryCount(r),
+	}
+	s.answer(w, r, ask, p)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Request, p wire.Proof) {
+	sub, err := s.cfg.Relay.Open(r.Context(), ask)
+	if err != nil {
+		if r.Context().Err() == nil {
+			fail(w, ask.ID, ask.Endpoint.Family, asFailure(err))
+		}
+		return
+	}
+	began := time.Now()
+	told := reply(w, r, sub, replyOptions{
+		Family: ask.Endpoint.Family, Stream: ask.Stream, RequestID: ask.ID, Slot: ask.Slot,
+		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
+		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
+	})
+	s.log(ask, p, told, time.Since(began))
+	if told.Aborted {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// asFailure is what a client is told of an error.
+func asFailure(err error) wire.Failure {
+	var refusal *pool.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Failure
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return wire.NewFailure(wire.CodeShutdown, "the sidecar is shutting down")
+	}
+	return wire.NewFailure(wire.CodeInternal, "something that should not happen did; the sidecar's log has more under this request's id")
+}
+
+// readBody reads the whole body; each read may take bodyIdle. The plugin has
+// bounded it already.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	control := http.NewResponseController(w)
+	body, err := io.ReadAll(&patient{r: r.Body, allow: func() {
+		// Not every writer can set deadlines (a test's recorder); the server's can.
+		_ = control.SetReadDeadline(time.Now().Add(bodyIdle))
+	}})
+	_ = control.SetReadDeadline(time.Time{})
+	return body, err
+}
+
+// patient calls allow before every read.
+type patient struct {
+	r     io.Reader
+	allow func()
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	p.allow()
+	return p.r.Read(b)
+}
+
+// streams reports whether a JSON body asks for a stream.
+func streams(body []byte) bool {
+	var ask struct {
+		Stream bool `json:"stream"`
+	}
+	return json.Unmarshal(body, &ask) == nil && ask.Stream
+}
+
+func retryCount(r *http.Request) int {
+	n, err := strconv.Atoi(r.Header.Get("X-Stainless-Retry-Count"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}

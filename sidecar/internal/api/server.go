@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
+	"github.com/hal0-dev/hal0/sidecar/internal/relay"
+	"github.com/hal0-dev/hal0/sidecar/internal/route"
+	"github.com/hal0-dev/hal0/sidecar/internal/slot"
+	"github.com/hashicorp/go-hclog"
+)
+
+// Opener gives a request its subscription to a flight. It is relay.Relay.
+type Opener interface {
+	Open(ctx context.Context, r relay.Request) (*relay.Subscription, error)
+}
+
+// Slots is what the control side may ask of the pool. It is pool.Pool.
+type Slots interface {
+	Snapshot() []slot.Snapshot
+	Load(ctx context.Context, id string) error
+	Unload(ctx context.Context, id string) error
+	Restart(ctx context.Context, id string) error
+	Watch() (changes <-chan slot.Snapshot, stop func())
+}
+
+// Logs are the lines that engines wrote. It is tail.Book.
+type Logs interface {
+	Lines(slot string) []string
+	Follow(slot string) (past []string, coming <-chan string, stop func())
+}
+
+// mover is one of the pool's ways to move a slot by hand.
+type mover func(ctx context.Context, id string) error
+
+// Config is what a Server needs; all of it must be set.
+type Config struct {
+	Relay   Opener
+	Slots   Slots
+	Routes  *route.Registry
+	Logs    Logs
+	Tokens  func() []string // those that are taken now, the current one first
+	Version string
+	Started time.Time // this start of the sidecar: what "created" says of a model
+	Log     hclog.Logger
+}
+
+// Server makes the handlers. It is safe for concurrent use.
+type Server struct {
+	cfg    Config
+	served served
+}
+
+// New makes a Server.
+func New(cfg Config) *Server { return &Server{cfg: cfg} }
+
+// Data is the handler of the data listener. own wraps the handler for requests
+// that bring no proof, in the middleware of the sidecar's own route; it returns
+// nil where there is no such route.
+func (s *Server) Data(own func(http.Handler) (http.Handler, error)) (http.Handler, error) {
+	proven := http.HandlerFunc(s.proven)
+	unproven, err := own(proven)
+	if err != nil {
+		return nil, err
+	}
+	if unproven == nil {
+		unproven = http.HandlerFunc(misconfigured)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if _, has := r.Header[http.CanonicalHeaderKey(wire.HeaderProof)]; has {
+			proven(w, r)
+			return
+		}
+		unproven.ServeHTTP(w, r)
+	})
+	return contained(s.cfg.Log, unclean(mux)), nil
+}
+
+// misconfigured answers what reaches the data listener without a proof: behind
+// Traefik that is the fallback router, whose middleware did not load.
+func misconfigured(w http.ResponseWriter, r *http.Request) {
+	e, code := wire.Match(r.Method, r.URL.EscapedPath())
+	if code == wire.PathOutside {
+		http.NotFound(w, r)
+		return
+	}
+	f := wire.NewFailure(wire.CodeMisconfigured, "This request did not pass the hal0 middleware: its labels are wrong, or the plugin is not loaded. Traefik's log says which; `hal0 check` reads the labels.")
+	f.Details.RetryAfterS = 5
+	fail(w, requestID(r), e.Family, f)
+}

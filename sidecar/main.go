@@ -1,0 +1,10 @@
+// Hal0 runs local models as slots and streams them as OpenAI streams them. It is
+// the sidecar of the Traefik plugin of the same name, and complete without it:
+// `hal0 up` serves everything on one port.
+package main
+
+import (
+	"os"
+)
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
