@@ -14,14 +14,19 @@ type Plan struct {
 	Port  int
 	Key   string // demanded of every request to this launch
 	Place Place
+	// Trained is the context that the model was trained for, 0 = unknown.
+	Trained int64
 	// Threads is how many threads may compute, 0 = the engine's own choice.
 	Threads int
 }
 
 // Context is the context of one request, in tokens.
 func (p Plan) Context() int64 {
-	if p.Model.Context > 0 {
+	switch {
+	case p.Model.Context > 0:
 		return p.Model.Context
+	case p.Trained > 0:
+		return min(p.Trained, DefaultContext)
 	}
 	return DefaultContext
 }
