@@ -162,10 +162,18 @@ func (a *actor) blame() {
 	a.trouble = &Trouble{Code: end.Code, Message: end.Message, Exit: t.exit}
 	if !t.upSince.IsZero() {
 		loss := a.loss()
-		a.trouble.Code, a.trouble.Message = loss.Code(), "the engine ended while it was up"
+		a.trouble.Code, a.trouble.Message = loss.Code(), upMessage(loss.Why)
 	}
 	exit := t.exit
 	a.report.Failed = &exit
+}
+
+// upMessage words a failure of an engine that was up, for clients.
+func upMessage(why Why) string {
+	if why == WhyHung {
+		return "the engine showed no life any more"
+	}
+	return "the engine ended while it was up"
 }
 
 // underRetry reports whether it went down under a request that had already
