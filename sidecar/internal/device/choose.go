@@ -1,7 +1,6 @@
 package device
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +23,7 @@ func Choose(r Reading, want string) [][]Device {
 	var set []Device
 	for w := range strings.SplitSeq(want, ",") {
 		d, ok := find(r, strings.TrimSpace(w))
-		if !ok {
+		if !ok || d.MIG { // a divided GPU is used through its parts
 			return nil
 		}
 		set = append(set, d)
@@ -33,7 +32,8 @@ func Choose(r Reading, want string) [][]Device {
 }
 
 // anyOf lists each usable GPU alone, most free memory first; the host only if
-// there is none: falling back to it silently would be a hundred times slower.
+// there is none, seen or not: falling back to it silently would be a hundred
+// times slower.
 func anyOf(r Reading) [][]Device {
 	var out [][]Device
 	for _, d := range r.Devices {
@@ -50,7 +50,7 @@ func anyOf(r Reading) [][]Device {
 		}
 		return 0
 	})
-	if len(out) > 0 {
+	if len(out) > 0 || r.Hidden() {
 		return out
 	}
 	return Choose(r, string(Host))
@@ -88,11 +88,12 @@ func find(r Reading, want string) (Device, bool) {
 type Placement struct {
 	Devices []Device
 	Shares  []Share // by account
+	Wanted  string  // the declaration of "device"
 }
 
 // NewPlacement finds the devices in a reading.
-func NewPlacement(r Reading, on []ID, shares []Share) Placement {
-	p := Placement{Shares: shares}
+func NewPlacement(r Reading, wanted string, on []ID, shares []Share) Placement {
+	p := Placement{Wanted: wanted, Shares: shares}
 	for _, id := range on {
 		if d, ok := r.Device(id); ok {
 			p.Devices = append(p.Devices, d)
@@ -101,10 +102,9 @@ func NewPlacement(r Reading, on []ID, shares []Share) Placement {
 	return p
 }
 
-// CPU reports whether the engine is to use no GPU.
-func (p Placement) CPU() bool {
-	return !slices.ContainsFunc(p.Devices, func(d Device) bool { return d.Kind != KindHost })
-}
+// CPU reports whether the engine must use no GPU. On a machine whose GPUs
+// nobody here can see it may find one by itself, unless it is declared not to.
+func (p Placement) CPU() bool { return p.Wanted == string(Host) }
 
 // Env is the environment that shows an engine these devices and no other, as
 // key=value. Nothing is said of vendors that are not concerned: some variables
@@ -114,9 +114,9 @@ func (p Placement) Env() []string {
 	for _, d := range p.Devices {
 		switch d.Kind {
 		case KindNVIDIA:
-			nvidia = append(nvidia, string(d.ID))
+			nvidia = append(nvidia, visibleName(d))
 		case KindAMD:
-			amd = append(amd, amdName(d))
+			amd = append(amd, visibleName(d))
 		case KindHost:
 		}
 	}
@@ -126,13 +126,17 @@ func (p Placement) Env() []string {
 	case len(amd) > 0:
 		return []string{"ROCR_VISIBLE_DEVICES=" + strings.Join(amd, ",")}
 	}
-	return []string{"CUDA_VISIBLE_DEVICES=", "ROCR_VISIBLE_DEVICES=", "GGML_VK_VISIBLE_DEVICES="}
+	if p.CPU() {
+		return []string{"CUDA_VISIBLE_DEVICES=-1", "ROCR_VISIBLE_DEVICES=-1", "HIP_VISIBLE_DEVICES=-1", "GGML_VK_VISIBLE_DEVICES="}
+	}
+	return nil
 }
 
-// amdName is what ROCm calls the device: its UUID if it has one.
-func amdName(d Device) string {
-	if strings.HasPrefix(string(d.ID), "GPU-") {
-		return string(d.ID)
+// visibleName is what the variables call the device: its UUID if it has one,
+// else its number in bus order.
+func visibleName(d Device) string {
+	if strings.HasPrefix(string(d.ID), "pci-") {
+		return strconv.Itoa(d.Index)
 	}
-	return fmt.Sprint(d.Index)
+	return string(d.ID)
 }

@@ -81,6 +81,17 @@ type Reading struct {
 type Problem struct {
 	Source string `json:"source"`
 	Text   string `json:"text"`
+	Hides  bool   `json:"hides,omitempty"` // devices are there that it cannot show
+}
+
+// Hidden reports whether devices are there that nobody can see.
+func (r Reading) Hidden() bool {
+	for _, p := range r.Problems {
+		if p.Hides {
+			return true
+		}
+	}
+	return false
 }
 
 // Device finds a device by its id.

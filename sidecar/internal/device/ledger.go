@@ -123,13 +123,13 @@ func (r *Reservation) Shares() []Share {
 	return append([]Share(nil), r.shares...)
 }
 
-// Shrink lowers the share on a device to bytes; it never raises one, and does
-// nothing after Release.
-func (r *Reservation) Shrink(id ID, bytes int64) {
+// Correct sets the share on an account to what is held in fact, also beyond
+// its capacity. It does nothing after Release.
+func (r *Reservation) Correct(account ID, bytes int64) {
 	r.ledger.mu.Lock()
 	defer r.ledger.mu.Unlock()
 	for i, s := range r.shares {
-		if s.Device == id && bytes < s.Bytes {
+		if s.Device == account {
 			r.shares[i].Bytes = bytes
 		}
 	}
