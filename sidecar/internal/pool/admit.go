@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -13,14 +12,16 @@ import (
 // ask is a slot's wait for memory.
 type ask struct {
 	since    time.Time
+	after    time.Time // a reading from before says nothing
 	refused  time.Time // since when nothing that may go would make room
 	estimate bool      // its need is being estimated
+	gate     *gate     // nil = not at the gate
 }
 
-// devices is what the pool's goroutine knows of the devices.
-type devices struct {
-	reading device.Reading
-	asked   time.Time // when the reading under way was asked for
+// readings is what the pool's goroutine knows of the devices.
+type readings struct {
+	last    device.Reading
+	begun   time.Time // when the last reading was asked for
 	running bool
 	again   bool // another one is needed after it
 }
@@ -28,69 +29,91 @@ type devices struct {
 // refresh asks for a new reading.
 func (p *Pool) refresh() {
 	d := &p.devices
-	if p.cfg.Devices == nil {
-		d.reading.At = time.Now()
+	switch {
+	case p.cfg.Devices == nil:
+		d.begun = time.Now()
 		return
-	}
-	if d.running {
+	case d.running:
 		d.again = true
 		return
 	}
-	d.running, d.asked = true, time.Now()
-	asked := d.asked
-	p.cfg.Devices.Refresh(func(r device.Reading) { p.in.Put(func() { p.read(r, asked) }) })
+	d.running = true
+	begun := time.Now()
+	p.cfg.Devices.Refresh(func(r device.Reading) { p.in.Put(func() { p.read(r, begun) }) })
 }
 
-// read takes in a reading: it tells the devices as they were at asked or later.
-func (p *Pool) read(r device.Reading, asked time.Time) {
+// read takes in a reading that was asked for at begun.
+func (p *Pool) read(r device.Reading, begun time.Time) {
 	d := &p.devices
-	d.reading, d.running = r, false
-	d.reading.At = asked
+	d.last, d.begun, d.running = r, begun, false
 	for _, dev := range r.Devices {
 		if dev.Account() == dev.ID && !dev.MIG {
 			p.ledger.Capacity(dev.ID, p.cfg.Capacity(dev))
 		}
 	}
-	p.touch()
 	if d.again {
 		d.again = false
 		p.refresh()
 	}
 }
 
-// admit plans for every slot that waits for memory, the one whose flights have
-// waited longest first.
+// replan has every slot that waits for memory planned again, by a reading that
+// is yet to be made: what they wait for has changed.
+func (p *Pool) replan() {
+	now, asking := time.Now(), false
+	for _, e := range p.entries {
+		if e.ask != nil {
+			e.ask.after, asking = now, true
+		}
+	}
+	if asking {
+		p.refresh()
+	}
+}
+
+// admit plans for every slot that waits for memory: those whose flights have
+// waited longest first, then those that nobody waits for.
 func (p *Pool) admit() {
 	if p.closing {
 		return
 	}
-	var asking, opened []*entry
+	var asking []*entry
 	for _, e := range p.entries {
-		if e.shut {
-			e.shut, opened = false, append(opened, e)
-		}
 		if e.ask != nil && !e.leaving {
 			asking = append(asking, e)
 		}
 	}
-	slices.SortFunc(asking, func(a, b *entry) int { return a.claim().Compare(b.claim()) })
-	blocked := map[device.ID]bool{}
+	slices.SortFunc(asking, askOrder)
+	r := room{blocked: map[device.ID]bool{}, shut: map[string]bool{}}
 	for _, e := range asking {
-		p.plan(e, blocked)
+		p.plan(e, r)
 	}
-	for _, e := range opened {
-		if !e.shut { // nobody starves for it any more
+	for _, e := range p.entries {
+		if e.shut != r.shut[e.id] {
+			e.shut = r.shut[e.id]
 			p.dirty[e] = true
 		}
 	}
 }
 
-// claim is since when the slot's oldest flight waits, else since when it asks.
-func (e *entry) claim() time.Time {
-	if t := e.oldest(); !t.IsZero() {
-		return t
+// room is what one round of planning takes from some for the sake of others.
+type room struct {
+	blocked map[device.ID]bool // accounts that flights which waited too long have a right to
+	shut    map[string]bool    // slots that grant no new lease
+}
+
+// askOrder says who is planned for first.
+func askOrder(a, b *entry) int {
+	x, y := a.oldest(), b.oldest()
+	switch {
+	case x.IsZero() && y.IsZero():
+		return cmpChain(int(b.spec.Model.Priority-a.spec.Model.Priority), a.ask.since.Compare(b.ask.since), cmpString(a.id, b.id))
+	case x.IsZero():
+		return 1
+	case y.IsZero():
+		return -1
 	}
-	return e.ask.since
+	return cmpChain(x.Compare(y), cmpString(a.id, b.id))
 }
 
 // oldest is when the oldest waiting flight came; zero = none waits.
@@ -105,94 +128,118 @@ func (e *entry) oldest() time.Time {
 }
 
 // plan decides about one slot that waits for memory, and acts.
-func (p *Pool) plan(e *entry, blocked map[device.ID]bool) {
+func (p *Pool) plan(e *entry, r room) {
 	need, known := p.need(e)
-	if !known || p.devices.reading.At.Before(e.ask.since) {
+	if !known || p.devices.begun.Before(e.ask.after) {
 		return // the estimate or the reading is under way
 	}
-	d := Plan(p.view(e, need, blocked), e.id)
+	v := p.view(e, need, r.blocked)
+	d := Plan(v, e.id)
+	if d.Verdict == Admit {
+		p.enter(e, d.Place)
+		return
+	}
+	e.leaveGate()
 	switch d.Verdict {
-	case Admit:
-		p.start(e, d.Place)
-		return
-	case Evict:
-		for _, id := range d.Evict {
-			if victim := p.entries[id]; !victim.leaving && e.needed() {
-				p.log.Info("evict", "slot", id, "for", e.id)
-				victim.unload(slot.WhyEvicted)
-			}
+	case Evict, Wait:
+		if e.demand == idly && e.queue.len == 0 && !onItsWay(d) {
+			p.log.Info("no room to preload", "slot", e.id)
+			e.demand = nobody
+			e.unload(slot.WhyAbandon)
+			return
 		}
-	case Wait:
-		for _, id := range d.Shut {
-			p.entries[id].shut = true
-		}
-	case NoMemory, Lost:
-		p.impatient(e, d.Verdict)
-		return
+		e.ask.refused = time.Time{}
+		p.makeRoom(e, d, r)
+		p.starve(e, d, r)
+	case NoMemory:
+		p.outlast(e, v, d)
+	case Lost:
+		e.deny(slot.ClassGPU, "")
 	case TooLarge:
-		e.deny(slot.ClassTooLarge)
-		return
-	}
-	e.ask.refused = time.Time{}
-	starves := e.claim().Add(p.cfg.Starvation)
-	if time.Now().Before(starves) {
-		p.wake(starves)
-		return
-	}
-	for _, share := range d.Near.Shares {
-		blocked[share.Device] = true
+		e.deny(slot.ClassTooLarge, "")
+	case Admit:
 	}
 }
 
-// impatient denies memory once nothing could have made room for a while:
-// others' processes may be about to give theirs back.
-func (p *Pool) impatient(e *entry, v Verdict) {
+// onItsWay reports whether the decision waits for nothing but what happens
+// anyhow: a slot that loads or goes.
+func onItsWay(d Decision) bool { return d.Verdict == Wait && !d.Busy }
+
+// makeRoom sends victims away, or lets them take nothing new.
+func (p *Pool) makeRoom(e *entry, d Decision, r room) {
+	for _, id := range d.Evict {
+		if victim := p.entries[id]; e.needed() && !victim.leaving {
+			p.log.Info("evict", "slot", id, "for", e.id)
+			victim.unload(slot.WhyEvicted)
+		}
+	}
+	for _, id := range d.Shut {
+		r.shut[id] = true
+	}
+}
+
+// starve keeps younger claims off what a flight has waited for too long.
+func (p *Pool) starve(e *entry, d Decision, r room) {
+	oldest := e.oldest()
+	if oldest.IsZero() {
+		return
+	}
+	if at := oldest.Add(p.cfg.Starvation); time.Now().Before(at) {
+		p.wake(at)
+		return
+	}
+	if d.Guarded.After(time.Now()) {
+		p.wake(d.Guarded)
+	}
+	for _, share := range d.Near.Shares {
+		r.blocked[share.Device] = true
+	}
+}
+
+// outlast denies memory once nothing could have made room for a while: others'
+// processes may be about to give theirs back.
+func (p *Pool) outlast(e *entry, v View, d Decision) {
 	now := time.Now()
 	if e.ask.refused.IsZero() {
 		e.ask.refused = now
 	}
-	if v == Lost {
-		e.deny(slot.ClassGPU)
+	over := e.ask.refused.Add(p.cfg.Patience)
+	if !now.Before(over) {
+		e.deny(slot.ClassNoMemory, shortage(v, d))
 		return
 	}
-	if over := e.ask.refused.Add(p.cfg.Patience); now.Before(over) {
-		p.wake(minTime(over, now.Add(time.Second)))
-		if now.Sub(p.devices.reading.At) >= time.Second {
-			p.refresh()
-		}
-		return
+	look := now.Add(time.Second)
+	if look.After(over) {
+		look = over
 	}
-	e.deny(slot.ClassNoMemory)
+	p.wake(look)
+	if now.Sub(p.devices.begun) >= time.Second {
+		p.refresh()
+	}
 }
 
 // deny ends the slot's wait for memory.
-func (e *entry) deny(c slot.Class) {
+func (e *entry) deny(c slot.Class, why string) {
+	e.leaveGate()
 	e.ask = nil
-	e.slot.Deny(e.snap.Incarnation, slot.Exit{Class: c})
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+	e.slot.Deny(e.snap.Incarnation, c, why)
 }
 
 // start reserves the memory and starts the slot.
 func (p *Pool) start(e *entry, place Choice) {
 	r, err := p.ledger.Reserve(e.id, place.Shares)
-	if errors.Is(err, device.ErrNoRoom) {
-		return // a capacity fell between view and reservation; planned again at the next reading
-	}
 	if err != nil {
-		p.log.Error("reserve memory", "slot", e.id, "error", err)
-		e.deny(slot.ClassNoMemory)
+		if !errors.Is(err, device.ErrNoRoom) { // a capacity that fell since the view is planned for again
+			p.log.Error("reserve memory", "slot", e.id, "error", err)
+			e.deny(slot.ClassNoMemory, "")
+		}
 		return
 	}
-	e.ask = nil
-	e.lease = &holding{reservation: r, place: place}
+	h := &holding{reservation: r, place: place, before: p.devices.last, gate: e.ask.gate}
+	h.beside = p.ledger.Accounts()
+	e.ask, e.lease = nil, h
 	e.slot.Start(e.snap.Incarnation, slot.Start{
-		Memory:   &memory{pool: p, entry: e, holding: e.lease},
+		Memory:   &memory{pool: p, entry: e, holding: h},
 		Launcher: p.placed(e, place),
 		Budget:   p.budget(e),
 		ETA:      p.eta(e),
@@ -205,39 +252,5 @@ func (p *Pool) placed(e *entry, place Choice) slot.Launcher {
 	if !ok {
 		return e.spec.Launcher
 	}
-	return placer.On(device.NewPlacement(p.devices.reading, place.Devices, place.Shares))
-}
-
-// memory is a reservation as the slot sees it: slot.Memory.
-type memory struct {
-	pool    *Pool
-	entry   *entry
-	holding *holding
-}
-
-// settleFor bounds the wait for devices to show memory as free.
-const settleFor = 10 * time.Second
-
-func (m *memory) Settle(ctx context.Context, pid int) {
-	if m.pool.cfg.Devices == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleFor)
-	defer cancel()
-	m.pool.cfg.Devices.Settle(ctx, m.holding.place.Devices, pid)
-}
-
-func (m *memory) Quarantine() { m.holding.reservation.Quarantine() }
-
-func (m *memory) Release() {
-	m.holding.reservation.Release()
-	m.pool.in.Put(func() { m.pool.released(m.entry, m.holding) })
-}
-
-// released is called when a slot gave its memory back.
-func (p *Pool) released(e *entry, h *holding) {
-	if e.lease == h {
-		e.lease = nil
-	}
-	p.touch()
+	return placer.On(device.NewPlacement(p.devices.last, e.spec.Model.Device, place.Devices, place.Shares))
 }

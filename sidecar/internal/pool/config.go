@@ -34,9 +34,9 @@ type Devices interface {
 	// the newest reading. It calls done within seconds, also while a tool
 	// hangs, and at once after its own end.
 	Refresh(done func(device.Reading))
-	// Settle returns when the devices no longer show memory of a process that
-	// has ended, or ctx ends.
-	Settle(ctx context.Context, on []device.ID, pid int)
+	// Until reads the devices again and again until what holds of a reading,
+	// and reports whether it came to hold before ctx's end.
+	Until(ctx context.Context, what func(device.Reading) bool) bool
 }
 
 // Store keeps what was learned, by fingerprint. Its methods are called one at
@@ -48,11 +48,15 @@ type Store interface {
 
 // Config of a pool. Durations and numbers of 0 mean the default in brackets.
 type Config struct {
-	Devices  Devices                                            // nil = nothing is known of memory, all is admitted
-	Capacity func(device.Device) int64                          // of what may be reserved; nil = all
-	Store    Store                                              // nil = learn for this run only
-	Estimate func(context.Context, wire.Model) (int64, error)   // of the need in bytes; nil = unknown
-	Measure  func(context.Context, int) ([]device.Share, error) // of what a process holds; nil = unknown
+	Devices  Devices                                          // nil = nothing is known of memory, all is admitted
+	Capacity func(device.Device) int64                        // of what may be reserved; nil = all
+	Store    Store                                            // nil = learn for this run only
+	Estimate func(context.Context, wire.Model) (int64, error) // of the need in bytes; nil = unknown
+	Resident func(pid int) (int64, error)                     // of host memory by a process and its children; nil = unknown
+
+	// Gate waits until no other sidecar loads on the devices, and returns what
+	// ends the turn; nil = there are no others.
+	Gate func(ctx context.Context, on []device.ID) (leave func(), err error)
 
 	Queue      int           // waiting flights per slot [256]
 	Hold       time.Duration // what a request is held for beyond a boot: a pause, a fetch [60 s]

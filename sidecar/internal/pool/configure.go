@@ -50,7 +50,9 @@ func (p *Pool) open(s Spec) {
 	e.slot = slot.New(p.slotConfig(e, s))
 	p.entries[e.id] = e
 	p.dirty[e] = true
-	e.demand = s.Model.Preload
+	if s.Model.Preload {
+		e.demand = idly
+	}
 	p.work(func() {
 		<-e.slot.Done()
 		p.in.Put(func() { p.gone(e) })
@@ -92,7 +94,9 @@ func (p *Pool) change(e *entry, s Spec) {
 	}
 	p.log.Info("slot changed", "slot", e.id)
 	e.estimated = nil
-	e.demand = e.demand || s.Model.Preload
+	if s.Model.Preload && e.demand == nobody {
+		e.demand = idly
+	}
 	e.slot.Configure(p.slotConfig(e, s))
 	if st := e.snap.State; st.Up() || st.Coming() || e.wanted {
 		e.unload(slot.WhyChanged)
@@ -120,5 +124,5 @@ func (p *Pool) gone(e *entry) {
 	if e.next != nil && !p.closing {
 		p.open(*e.next)
 	}
-	p.touch()
+	p.replan()
 }

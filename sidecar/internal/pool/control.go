@@ -38,7 +38,7 @@ func (p *Pool) load(id string, done chan error) {
 		e.slot.Reset()
 		e.snap.State = slot.Offline // so that the failure is not told again before the slot reports
 	}
-	e.demand = true
+	e.demand = byHand
 	e.loads = append(e.loads, done)
 	p.dirty[e] = true
 }
@@ -72,8 +72,8 @@ func (p *Pool) unload(id string, why slot.Why, done chan struct{}) error {
 		return unknown(id)
 	}
 	if why == slot.WhyHand {
-		e.demand = false
 		e.refuseAll(wire.CodeUnloading, "the model was unloaded by hand", 0, false)
+		e.demand = nobody
 	}
 	if s := e.snap.State; !(s.Up() || s.Coming() || s.Going()) && !e.wanted {
 		close(done)

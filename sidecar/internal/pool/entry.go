@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
-	"github.com/hal0-dev/hal0/sidecar/internal/device"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
 )
 
@@ -21,7 +20,7 @@ type entry struct {
 	suspect  bool            // a retry has a lease and has not proved itself
 	wanted   bool            // told to come up, not yet heard
 	leaving  bool            // told to go, not yet heard
-	demand   bool            // to come up without a flight: by hand, preload
+	demand   demand          // to come up without a flight
 	loads    []chan error    // who waits for it to be up
 	gone     []chan struct{} // who waits for it to be down
 	removed  bool            // no longer declared
@@ -55,8 +54,17 @@ func (p *Pool) look(e *entry) {
 	}
 }
 
+// demand is who wants a slot up that no flight waits for.
+type demand uint8
+
+const (
+	nobody demand = iota
+	idly          // preload: if there is room
+	byHand        // also if others have to go
+)
+
 // needed reports whether anybody wants the slot up.
-func (e *entry) needed() bool { return e.queue.len > 0 || e.demand }
+func (e *entry) needed() bool { return e.queue.len > 0 || e.demand != nobody }
 
 // arrive queues a ticket, or refuses it.
 func (e *entry) arrive(t *Ticket) {
@@ -133,6 +141,9 @@ func (p *Pool) reported(e *entry, r slot.Report) {
 	if r.Booted != nil {
 		p.booted(e, *r.Booted)
 	}
+	if r.Held > 0 {
+		e.used(r.Held)
+	}
 	if r.Ending != nil {
 		e.ended(*r.Ending)
 	}
@@ -145,33 +156,40 @@ func (e *entry) moved(was slot.State) {
 	s := e.snap.State
 	switch {
 	case s == slot.StartingMemory:
-		e.ask = &ask{since: time.Now()}
+		e.ask = &ask{since: time.Now(), after: time.Now()}
 		e.pool.refresh()
 	case s.Up() && !was.Up():
 		e.backlog = e.queue.len
-		e.demand = false
+		e.demand = nobody
 		e.answerLoads(nil)
 	case s == slot.Offline:
 		e.shut, e.backlog, e.suspect = false, 0, false
-		e.pool.touch()
+		e.pool.replan()
 	}
 	if s == slot.Offline || s.Failed() {
 		e.answerGone()
 	}
 	if s != slot.StartingMemory {
+		e.leaveGate()
 		e.ask = nil
+	}
+	if e.lease != nil && s != slot.StartingMemory && s != slot.Starting && s != slot.Warming {
+		e.lease.gate.exit()
 	}
 	if !s.Coming() {
 		e.lonely = time.Time{}
 	}
 }
 
-// touch makes every slot that waits for memory be planned again.
-func (p *Pool) touch() {
-	for _, e := range p.entries {
-		if e.ask != nil {
-			p.dirty[e] = true
-		}
+// used is called when a lease ended that was held for so long.
+func (e *entry) used(held time.Duration) {
+	if e.service == 0 {
+		e.service = held
+	}
+	e.service += (held - e.service) / 8
+	if h := e.lease; h != nil && !h.measured && e.snap.State == slot.Idle {
+		h.measured = true
+		e.pool.measure(e)
 	}
 }
 
@@ -208,10 +226,4 @@ func (e *entry) show() slot.Snapshot {
 		}
 	}
 	return s
-}
-
-// holding is the memory that a slot was started with.
-type holding struct {
-	reservation *device.Reservation
-	place       Choice
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hal0-dev/hal0/sidecar/internal/device"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
 )
 
@@ -98,6 +97,9 @@ func (p *Pool) learn(e *entry, change func(*Learned)) {
 // booted learns from a boot, and measures what the process holds.
 func (p *Pool) booted(e *entry, b slot.Booted) {
 	p.devicesWork(e)
+	if e.lease != nil {
+		e.lease.gate.exit()
+	}
 	if b.Suspended {
 		return
 	}
@@ -105,47 +107,7 @@ func (p *Pool) booted(e *entry, b slot.Booted) {
 		l.Boots = append(l.Boots, b.Took)
 		l.Boots = l.Boots[max(len(l.Boots)-keepBoots, 0):]
 	})
-	p.measure(e, b.PID)
-}
-
-// measure finds out what the process holds, so that the rest of a guess goes
-// back to the ledger.
-func (p *Pool) measure(e *entry, pid int) {
-	h := e.lease
-	if p.cfg.Measure == nil || h == nil {
-		return
-	}
-	p.work(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
-		defer cancel()
-		shares, err := p.cfg.Measure(ctx, pid)
-		p.in.Put(func() {
-			if err != nil {
-				p.log.Warn("measure engine", "slot", e.id, "error", err)
-				return
-			}
-			p.measured(e, h, shares)
-		})
-	})
-}
-
-// measured learns the need, a tenth above what was measured: engines grow.
-func (p *Pool) measured(e *entry, h *holding, shares []device.Share) {
-	if e.lease != h || e.spec.Model.Memory > 0 {
-		return
-	}
-	var sum int64
-	for _, share := range h.reservation.Shares() {
-		if got := need(shares, share.Device); got > 0 {
-			want := got + got/10
-			h.reservation.Shrink(share.Device, want)
-			sum += want
-		}
-	}
-	if sum > 0 {
-		p.learn(e, func(l *Learned) { l.Need = max(l.Need, sum) })
-		p.touch()
-	}
+	p.measure(e)
 }
 
 // need is what the slot needs: declared, else learned, else estimated, else a
@@ -173,7 +135,7 @@ func (p *Pool) need(e *entry) (bytes int64, known bool) {
 // unknownNeed is a whole device, if it will be measured; else two slots whose
 // need nobody declares could never be up together.
 func (p *Pool) unknownNeed() int64 {
-	if p.cfg.Measure == nil {
+	if p.cfg.Resident == nil {
 		return 0
 	}
 	return Whole

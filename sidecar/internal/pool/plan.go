@@ -80,17 +80,19 @@ const (
 // Decision of Plan.
 type Decision struct {
 	Verdict Verdict
-	Place   Choice   // Admit: with Whole resolved
-	Evict   []string // slots without leases, to go now
-	Shut    []string // slots to grant no new lease, so that they can go
-	Near    Choice   // where it waits: the accounts that a starving slot blocks
+	Place   Choice    // Admit: with Whole resolved
+	Evict   []string  // slots without leases, to go now
+	Shut    []string  // slots to grant no new lease, so that they can go
+	Busy    bool      // Wait: for slots that serve somebody
+	Guarded time.Time // Wait: until then a slot that could be shut may serve its first flights
+	Near    Choice    // where it waits: the accounts that a starving slot blocks
 }
 
 // Plan decides about the slot that wants to start. It is pure.
 func Plan(v View, want string) Decision {
 	i := slices.IndexFunc(v.Slots, func(s SlotView) bool { return s.ID == want })
 	if i < 0 || len(v.Slots[i].Choices) == 0 {
-		return Decision{Verdict: TooLarge}
+		return Decision{Verdict: Lost}
 	}
 	p := planner{View: v, want: v.Slots[i]}
 	options := p.options()
@@ -129,8 +131,8 @@ func (o option) severity() int {
 		if len(d.Shut) > 0 {
 			return 3
 		}
-		if o.cost > 0 {
-			return 4 // for busy slots, and nobody starves yet
+		if d.Busy {
+			return 4 // and nobody starves yet
 		}
 		return 1
 	case NoMemory:
@@ -177,8 +179,8 @@ func (p planner) option(c Choice) option {
 	if chosen, ok := p.choose(place, going, append(idle, busy...)); ok {
 		return p.outwait(chosen)
 	}
-	if p.fits(place, append(going, p.standing(Loading)...)) {
-		return option{decision: Decision{Verdict: Wait}, cost: 1}
+	if p.fits(place, slices.Concat(going, idle, busy, p.evictableSoon())) {
+		return option{decision: Decision{Verdict: Wait, Busy: true}, cost: 1}
 	}
 	return option{decision: Decision{Verdict: NoMemory}}
 }
@@ -186,12 +188,16 @@ func (p planner) option(c Choice) option {
 // outwait decides about victims of which at least one is busy: before the
 // waiter starves, wait for a pause; after, let them take nothing new.
 func (p planner) outwait(chosen []SlotView) option {
-	o := option{decision: Decision{Verdict: Wait}, cost: cost(chosen, p.Now)}
+	o := option{decision: Decision{Verdict: Wait, Busy: true}, cost: cost(chosen, p.Now)}
 	if p.want.Oldest.IsZero() || p.Now.Sub(p.want.Oldest) < p.Starvation {
 		return o
 	}
 	for _, s := range chosen {
-		if busy(s) && !p.guarded(s) {
+		switch {
+		case !busy(s):
+		case p.guarded(s):
+			o.decision.Guarded = s.UpSince.Add(p.Starvation)
+		default:
 			o.decision.Shut = append(o.decision.Shut, s.ID)
 		}
 	}
@@ -256,6 +262,11 @@ func (p planner) standing(s Standing) []SlotView {
 		}
 	}
 	return out
+}
+
+// evictableSoon returns the slots that load now and may go later.
+func (p planner) evictableSoon() []SlotView {
+	return slices.DeleteFunc(p.standing(Loading), func(s SlotView) bool { return s.Pin })
 }
 
 // fits reports whether the place is free once the slots are gone.

@@ -35,7 +35,7 @@ type Pool struct {
 	tickets  uint64
 	wakeAt   time.Time
 	closing  bool
-	devices  devices
+	devices  readings
 	learned  learner
 	breakers map[device.ID]*breaker
 	watches  watches
@@ -101,12 +101,15 @@ func (p *Pool) wake(t time.Time) {
 
 // round looks at what the last message touched.
 func (p *Pool) round() {
-	for len(p.dirty) > 0 {
+	for {
 		for e := range p.dirty {
 			delete(p.dirty, e)
 			p.look(e)
 		}
 		p.admit()
+		if len(p.dirty) == 0 {
+			return
+		}
 	}
 }
 

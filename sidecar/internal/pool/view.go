@@ -43,7 +43,7 @@ func (e *entry) view() SlotView {
 // serial reports whether slots load there one at a time: engines look at what
 // is free while they load. Host memory alone is known well enough without.
 func (p *Pool) serial(account device.ID) bool {
-	return slices.ContainsFunc(p.devices.reading.Devices, func(d device.Device) bool {
+	return slices.ContainsFunc(p.devices.last.Devices, func(d device.Device) bool {
 		return d.Kind != device.KindHost && d.Account() == account
 	})
 }
@@ -71,7 +71,7 @@ func (e *entry) standing() Standing {
 // yet to take.
 func (p *Pool) account(a device.Account, v View, blocked bool) AccountView {
 	out := AccountView{ID: a.ID, Capacity: a.Capacity, Free: a.Free(), Blocked: blocked, Serial: p.serial(a.ID)}
-	d, ok := p.devices.reading.Device(a.ID)
+	d, ok := p.devices.last.Device(a.ID)
 	if !ok || d.Free == device.Unknown {
 		return out
 	}
@@ -97,7 +97,7 @@ func (p *Pool) choices(e *entry, need int64) []Choice {
 		return []Choice{{}}
 	}
 	var out []Choice
-	for _, set := range device.Choose(p.devices.reading, e.spec.Model.Device) {
+	for _, set := range device.Choose(p.devices.last, e.spec.Model.Device) {
 		c := divide(set, need)
 		c.Lost = slices.ContainsFunc(c.Devices, p.lost)
 		out = append(out, c)

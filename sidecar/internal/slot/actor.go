@@ -64,8 +64,9 @@ type attempt struct {
 	pull    *Progress
 	boot    *Boot
 	upSince time.Time
-	slept   bool // the machine was suspended meanwhile
-	exit    Exit // why it failed; the zero value while it did not
+	slept   bool   // the machine was suspended meanwhile
+	exit    Exit   // why it failed; the zero value while it did not
+	excuse  string // for clients, "" = exit's own
 
 	watching context.Context // of the one watcher: prober, warm-up or health
 	unwatch  context.CancelFunc

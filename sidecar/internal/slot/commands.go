@@ -25,12 +25,13 @@ func (a *actor) granted(incarnation uint64, st Start) {
 	a.apply(Granted)
 }
 
-func (a *actor) denied(exit Exit) {
+func (a *actor) denied(class Class, why string) {
 	if a.state != StartingMemory {
 		return // it gave up waiting
 	}
-	a.failed(exit)
-	if exit.Class.Stays() {
+	a.failed(Exit{Class: class})
+	a.attempt.excuse = why
+	if class.Stays() {
 		a.apply(Condemn)
 		return
 	}
@@ -46,7 +47,7 @@ func (a *actor) grant(token any, retry bool, take func(*Lease) bool) {
 	}
 	l := &Lease{
 		slot: a.slot, incarnation: a.incarnation, endpoint: t.process.Endpoint(),
-		frames: t.frames, retry: retry, lost: make(chan struct{}),
+		frames: t.frames, retry: retry, since: time.Now(), lost: make(chan struct{}),
 	}
 	t.leases[l] = true
 	taken := take(l)
@@ -66,6 +67,7 @@ func (a *actor) released(l *Lease) {
 	delete(a.attempt.leases, l)
 	a.changed = true
 	a.lastUsed = time.Now()
+	a.report.Held = a.lastUsed.Sub(l.since)
 	a.report.Proved = l.retry
 	if len(a.attempt.leases) == 0 {
 		a.apply(Emptied)

@@ -25,7 +25,7 @@ func (a *actor) perform(e Effect) {
 	case Open:
 		a.open()
 	case Tell:
-		ending := endingOf(t.exit)
+		ending := a.ending()
 		a.report.Ending = &ending
 	case Blame:
 		a.blame()
@@ -158,7 +158,7 @@ func (a *actor) blame() {
 		a.failures++
 	}
 	a.retryAt = time.Now().Add(a.cfg.Backoff.Wait(max(a.failures, 1), a.cfg.Jitter()))
-	end := endingOf(t.exit)
+	end := a.ending()
 	a.trouble = &Trouble{Code: end.Code, Message: end.Message, Exit: t.exit}
 	if !t.upSince.IsZero() {
 		loss := a.loss()
@@ -174,6 +174,15 @@ func upMessage(why Why) string {
 		return "the engine showed no life any more"
 	}
 	return "the engine ended while it was up"
+}
+
+// ending is the failure of this incarnation, as those who wait hear it.
+func (a *actor) ending() Ending {
+	e := endingOf(a.attempt.exit)
+	if a.attempt.excuse != "" {
+		e.Message = a.attempt.excuse
+	}
+	return e
 }
 
 // underRetry reports whether it went down under a request that had already

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
 )
@@ -55,6 +56,7 @@ type Lease struct {
 	incarnation uint64
 	endpoint    Endpoint
 	frames      *frames
+	since       time.Time
 	retry       bool // of a request that already went down with one engine
 
 	lost     chan struct{}

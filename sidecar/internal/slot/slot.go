@@ -83,10 +83,11 @@ func (s *Slot) Start(incarnation uint64, st Start) {
 	}
 }
 
-// Deny says that the incarnation gets no memory. If exit's class stays, the
-// slot is in error until something changes.
-func (s *Slot) Deny(incarnation uint64, exit Exit) {
-	s.in.Put(message{incarnation: incarnation, run: func(a *actor) { a.denied(exit) }})
+// Deny says that the incarnation gets no memory, and why, for clients; "" stands
+// for the class's own words. If the class stays, the slot is in error until
+// something changes.
+func (s *Slot) Deny(incarnation uint64, class Class, why string) {
+	s.in.Put(message{incarnation: incarnation, run: func(a *actor) { a.denied(class, why) }})
 }
 
 // Grant makes a lease and hands it to take, from the slot's goroutine; take

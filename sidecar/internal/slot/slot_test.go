@@ -582,7 +582,7 @@ func TestFailureThatStays(t *testing.T) {
 		r := newRig(t, slottest.Behaviour{})
 		r.Want()
 		p := r.untilState(slot.StartingMemory)
-		r.Deny(p.Incarnation, slot.Exit{Class: slot.ClassTooLarge})
+		r.Deny(p.Incarnation, slot.ClassTooLarge, "")
 		if p = r.untilState(slot.Error); p.Ending == nil || p.Ending.Code != wire.CodeNoMemory {
 			t.Errorf("ending is %+v", p.Ending)
 		}
@@ -593,8 +593,8 @@ func TestFailureThatStays(t *testing.T) {
 		r := newRig(t, slottest.Behaviour{})
 		r.Want()
 		p := r.untilState(slot.StartingMemory)
-		r.Deny(p.Incarnation, slot.Exit{Class: slot.ClassNoMemory})
-		if p = r.untilState(slot.Offline); p.Ending == nil || p.Failures != 0 {
+		r.Deny(p.Incarnation, slot.ClassNoMemory, "others hold it")
+		if p = r.untilState(slot.Offline); p.Ending == nil || p.Failures != 0 || p.Ending.Message != "others hold it" {
 			t.Errorf("report is %+v", p)
 		}
 	})

@@ -65,6 +65,8 @@ type Report struct {
 	Booted *Booted // it came up for the first time in this incarnation
 	Failed *Exit   // a failure was counted
 	Proved bool    // a retry got its first frame, or is gone
+
+	Held time.Duration // of the lease that ended; 0 = none did
 }
 
 // Grant answers one call of Slot.Grant.
