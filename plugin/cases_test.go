@@ -9,6 +9,7 @@ import (
 	"github.com/hal0-dev/hal0/plugin"
 	"github.com/hal0-dev/hal0/plugin/casetest"
 	"github.com/hal0-dev/hal0/plugin/decode"
+	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
 // compiled runs the plugin in this process.
@@ -48,4 +49,48 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	casetest.Run(t, cases, compiled{})
+}
+
+// TestCoverage asserts that the cases use every key in every form, and meet
+// every code that the plugin can answer with.
+func TestCoverage(t *testing.T) {
+	cases, err := casetest.Load("testdata/cases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) < 150 {
+		t.Errorf("%d cases", len(cases))
+	}
+	used := map[string]bool{}
+	codes := map[string]bool{}
+	for _, c := range cases {
+		for _, form := range c.UsedForms() {
+			for _, key := range c.Keys() {
+				used[form+" "+key] = true
+			}
+		}
+		for _, e := range c.Exchanges {
+			codes[e.Want.Code] = true
+		}
+	}
+	for _, form := range casetest.Forms {
+		for _, key := range plugin.Keys() {
+			if !used[form+" "+key] {
+				t.Errorf("no case has %s in form %s", key, form)
+			}
+		}
+	}
+	for _, code := range edgeCodes {
+		if !codes[code] {
+			t.Errorf("no case ends with %s", code)
+		}
+	}
+}
+
+// edgeCodes are the codes that the plugin itself gives; edge.shutdown takes a
+// signal and has a test of its own.
+var edgeCodes = []string{
+	wire.CodeInvalidJSON, wire.CodeTooLarge, wire.CodeMethod, wire.CodePath, wire.CodeHost, wire.CodeOrigin, wire.CodeCapability,
+	wire.CodeModelRequired, wire.CodeRejected, wire.CodeRateLimited, wire.CodeIncomplete, wire.CodeForbidden, wire.CodeInvalidAPIKey,
+	wire.CodeModelNotFound, wire.CodeRouteUnknown, wire.CodeUnreachable, wire.CodeTruncated, wire.CodeLost, wire.CodeInternal,
 }

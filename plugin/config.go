@@ -102,3 +102,19 @@ func modelKeys() []string {
 func timeoutKeys() []string { return []string{"boot", "firstToken", "idle", "total"} }
 
 func paramKeys() []string { return []string{"set", "default", "strip"} }
+
+// Keys returns every key of a route, those of models, timeouts and params by
+// their full path: for references and completion.
+func Keys() []string {
+	keys := append([]string(nil), routeKeys()...)
+	for _, k := range modelKeys() {
+		keys = append(keys, "models.<slot>."+k)
+	}
+	for _, k := range timeoutKeys() {
+		keys = append(keys, "models.<slot>.timeouts."+k)
+	}
+	for _, k := range paramKeys() {
+		keys = append(keys, "models.<slot>.params."+k)
+	}
+	return keys
+}

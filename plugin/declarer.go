@@ -100,6 +100,14 @@ func (d *declarer) again() {
 	}
 }
 
+// settled forgets what was asked meanwhile: it is about to be done.
+func (d *declarer) settled() {
+	select {
+	case <-d.kick:
+	default:
+	}
+}
+
 // run declares whenever it is asked to, and after each failure once more.
 func (r *declarers) run(ctx context.Context, d *declarer) {
 	confirm := time.NewTicker(declareAgain)
@@ -113,6 +121,7 @@ func (r *declarers) run(ctx context.Context, d *declarer) {
 			if !pause(ctx, declareSettle) {
 				return
 			}
+			d.settled()
 		}
 		wait := declareFirst
 		for told := ""; ; wait *= 2 {

@@ -166,24 +166,23 @@ func (w *writer) write(p []byte) (int, error) {
 func (w *writer) event(p []byte) (int, error) {
 	whole, from := p, 0
 	if len(w.held) > 0 {
-		if w.held[0] != ':' && len(w.held) > 3 {
-			from = len(w.held) - 3 // a boundary may have begun there, but not before
-		}
 		if len(w.held)+len(p) > maxEvent {
 			w.x.cancel(errEvent)
 			return 0, errEvent
 		}
+		if len(w.held) > 3 {
+			from = len(w.held) - 3 // a boundary may have begun there, but not before
+		}
 		w.held = append(w.held, p...)
 		whole = w.held
 	}
-	end := boundary(whole[from:])
+	end := boundary(whole, from)
 	if end == 0 {
 		if len(w.held) == 0 {
 			w.hold(p)
 		}
 		return len(p), nil
 	}
-	end += from
 	rest := whole[end:]
 	whole = whole[:end]
 	w.note(whole)
@@ -236,19 +235,19 @@ func (w *writer) Flush() {
 // Unwrap serves http.ResponseController for compiled callers (deadlines).
 func (w *writer) Unwrap() http.ResponseWriter { return w.rw }
 
-// boundary is the length of the whole events, and of the whole comment lines
-// after them, at the beginning of p.
-func boundary(p []byte) int {
+// boundary is the length of the whole events, and of the whole comments and
+// blank lines after them, at the beginning of p. No event ends before from.
+func boundary(p []byte, from int) int {
 	end := 0
-	if i := bytes.LastIndex(p, []byte("\n\n")); i >= 0 {
-		end = i + 2
+	if i := bytes.LastIndex(p[from:], []byte("\n\n")); i >= 0 {
+		end = from + i + 2
 	}
-	if i := bytes.LastIndex(p, []byte("\r\n\r\n")); i >= 0 && i+4 > end {
-		end = i + 4
+	if i := bytes.LastIndex(p[from:], []byte("\r\n\r\n")); i >= 0 && from+i+4 > end {
+		end = from + i + 4
 	}
-	for end < len(p) && p[end] == ':' {
+	for end < len(p) {
 		line := bytes.IndexByte(p[end:], '\n')
-		if line < 0 {
+		if line < 0 || p[end] != ':' && len(bytes.TrimRight(p[end:end+line], "\r")) > 0 {
 			break
 		}
 		end += line + 1

@@ -157,3 +157,29 @@ func (w Written) Raw() (decode.Raw, error) {
 	}
 	return nil, nil
 }
+
+// UsedForms returns the forms in which the case runs.
+func (c Case) UsedForms() []string { return c.forms() }
+
+// Keys returns the paths of all keys in Config, with <slot> for a slot's name.
+func (c Case) Keys() []string {
+	var keys []string
+	collect(c.Config, "", &keys)
+	return keys
+}
+
+func collect(at map[string]any, path string, keys *[]string) {
+	for key, value := range at {
+		next := key
+		switch {
+		case path == "models":
+			next = "models.<slot>"
+		case path != "":
+			next = path + "." + key
+		}
+		*keys = append(*keys, next)
+		if below, ok := value.(map[string]any); ok {
+			collect(below, next, keys)
+		}
+	}
+}
