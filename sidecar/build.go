@@ -7,16 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin"
 	"github.com/hal0-dev/hal0/plugin/decode"
 	"github.com/hal0-dev/hal0/plugin/wire"
-	"github.com/hal0-dev/hal0/sidecar/internal/allow"
 	"github.com/hal0-dev/hal0/sidecar/internal/api"
 	"github.com/hal0-dev/hal0/sidecar/internal/config"
+	"github.com/hal0-dev/hal0/sidecar/internal/device"
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 	"github.com/hal0-dev/hal0/sidecar/internal/route"
@@ -33,8 +31,9 @@ const ownRoute = "hal0@own"
 type sidecar struct {
 	cfg     *config.Config
 	log     hclog.Logger
+	state   *state
 	token   *token.File
-	rules   allow.Rules
+	devices *device.Inventory // nil = nothing is known of memory
 	pool    *pool.Pool
 	relay   *relay.Relay
 	routes  *route.Registry
@@ -56,31 +55,38 @@ func build(cfg *config.Config, logs io.Writer) (*sidecar, error) {
 	s.log = hclog.New(&hclog.LoggerOptions{
 		Name: "hal0", Output: logs, Level: hclog.LevelFromString(cfg.Log.Level), JSONFormat: cfg.Log.Format == "json",
 	})
-	if err := os.MkdirAll(cfg.State, 0o750); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
-	}
-	if cfg.Token == "" {
-		cfg.Token = filepath.Join(cfg.State, "token")
-	}
 	var err error
-	if s.token, err = token.Open(cfg.Token); err != nil {
+	if s.state, err = openState(cfg.State, s.log); err != nil {
 		return nil, err
 	}
-	own, settings, err := ownDeclaration(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if s.engines, err = newEngines(cfg, s.lines, s.log); err != nil {
-		return nil, err
-	}
-	if err := s.listen(); err != nil {
-		return nil, err
-	}
-	s.assemble(own)
-	if err := s.open(settings); err != nil {
+	if err := s.prepare(); err != nil {
+		s.shut()
 		return nil, err
 	}
 	return s, nil
+}
+
+// prepare is what can fail before anything runs.
+func (s *sidecar) prepare() error {
+	if s.cfg.Token == "" {
+		s.cfg.Token = s.state.path("token")
+	}
+	var err error
+	if s.token, err = token.Open(s.cfg.Token); err != nil {
+		return err
+	}
+	own, settings, err := ownDeclaration(s.cfg)
+	if err != nil {
+		return err
+	}
+	if s.engines, err = newEngines(s.cfg, s.state.journal, s.lines, s.log); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	s.assemble(own)
+	return s.open(settings)
 }
 
 // ownDeclaration reads the configuration's route, in the very way in which
@@ -103,8 +109,13 @@ func ownDeclaration(cfg *config.Config) (*wire.Route, *plugin.Config, error) {
 
 // assemble makes the parts that live, from the engines to the routes.
 func (s *sidecar) assemble(own *wire.Route) {
-	s.rules = allow.Rules{Dir: s.cfg.Models, Models: s.cfg.Allow.Models, Engines: s.cfg.Allow.Engines, Args: s.cfg.Allow.Args}
 	s.pool = pool.New(pool.Config{
+		Devices:    s.inventory(),
+		Capacity:   capacity(s.cfg),
+		Store:      learnedFile(s.state.path("learned.json")),
+		Estimate:   s.engines.estimate,
+		Resident:   resident,
+		Gate:       gate,
 		Queue:      s.cfg.Limits.Queue,
 		Starvation: time.Duration(s.cfg.Limits.Starvation),
 		Drain:      time.Duration(s.cfg.Limits.Drain),
@@ -119,8 +130,8 @@ func (s *sidecar) assemble(own *wire.Route) {
 		Log:         s.log,
 	})
 	s.routes = route.New(route.Config{
-		Check:   s.rules.Check,
-		Store:   route.File(filepath.Join(s.cfg.State, "routes.json")),
+		Check:   s.engines.rules.Check,
+		Store:   route.File(s.state.path("routes.json")),
 		Changed: s.configure,
 		Log:     s.log.Named("route"),
 	})
@@ -147,7 +158,7 @@ func (s *sidecar) configure(v *route.View) {
 		specs = append(specs, pool.Spec{
 			Model:       r.Model,
 			Fingerprint: r.Fingerprint,
-			Launcher:    s.engines.launcher(r.Model, func(name string) (string, error) { return s.rules.Resolve(name, r.Own) }),
+			Launcher:    s.engines.launcher(r.Model, r.Own),
 		})
 	}
 	s.pool.Configure(specs)
@@ -163,7 +174,6 @@ func (s *sidecar) listen() error {
 	for _, a := range addresses {
 		l, err := net.Listen("tcp", a)
 		if err != nil {
-			s.shut()
 			return fmt.Errorf("listen: %w", err)
 		}
 		s.doors = append(s.doors, door{listener: l})
@@ -171,10 +181,21 @@ func (s *sidecar) listen() error {
 	return nil
 }
 
+// shut gives back what was taken when a start fails.
 func (s *sidecar) shut() {
 	for _, d := range s.doors {
 		d.listener.Close()
 	}
+	s.state.close()
+}
+
+// inventory is the pool's view of the devices; a nil interface where there is
+// none.
+func (s *sidecar) inventory() pool.Devices {
+	if s.devices = newInventory(); s.devices == nil {
+		return nil
+	}
+	return s.devices
 }
 
 // open gives every listener its server.
@@ -253,6 +274,11 @@ func (s *sidecar) stop() error {
 	for _, d := range s.doors {
 		d.server.Close()
 	}
+	s.engines.library.Close()
+	if s.devices != nil {
+		s.devices.Close()
+	}
+	s.state.close()
 	s.log.Info("stopped")
 	return errors.Join(errs...)
 }

@@ -9,12 +9,12 @@ import (
 	"os"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/allow"
 	"github.com/hal0-dev/hal0/sidecar/internal/device"
 	"github.com/hal0-dev/hal0/sidecar/internal/engine"
+	"github.com/hal0-dev/hal0/sidecar/internal/library"
 	"github.com/hal0-dev/hal0/sidecar/internal/proc"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
 )
@@ -27,7 +27,7 @@ const engineHost = "127.0.0.1"
 type launcher struct {
 	engines engines
 	model   wire.Model
-	resolve func(name string) (string, error)
+	own     bool
 	place   engine.Place
 }
 
@@ -39,7 +39,7 @@ func (l launcher) On(p device.Placement) slot.Launcher {
 
 // Stamp changes when the model's file does: it is a slot.Stamper.
 func (l launcher) Stamp(context.Context) string {
-	path, err := l.resolve(l.model.Model)
+	path, err := l.engines.find(l.model.Model, l.own)
 	if err != nil {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (l launcher) Launch(_ context.Context, incarnation uint64) (slot.Process, e
 	p.checker = t.NewChecker(plan, p.endpoint.URL)
 	log := l.engines.log.With("slot", l.model.Slot, "incarnation", incarnation)
 	p.Process, err = proc.Start(proc.Spec{
-		Path: path, Args: args, Env: append(engine.Environ(os.Environ()), env...),
+		Path: path, Args: args, Env: append(engine.Environ(os.Environ()), env...), Journal: l.engines.journal,
 		OnLine: func(line string) {
 			log.Debug("says", "line", line)
 			l.engines.lines.Add(l.model.Slot, line)
@@ -83,11 +83,21 @@ func (l launcher) Launch(_ context.Context, incarnation uint64) (slot.Process, e
 		},
 	})
 	if err != nil {
-		return nil, &slot.LaunchError{Class: slot.ClassBadArgument, Err: err}
+		return nil, &slot.LaunchError{Class: startClass(err), Err: err}
 	}
 	log.Info("launched", "pid", p.PID(), "engine", t.Name, "url", p.endpoint.URL)
 	go p.await()
 	return p, nil
+}
+
+// startClass tells a program that cannot be run from a journal that cannot be
+// written.
+func startClass(err error) slot.Class {
+	var program *proc.StartError
+	if errors.As(err, &program) {
+		return slot.ClassBadArgument
+	}
+	return slot.ClassStateUnwritable
 }
 
 // file finds the model's file.
@@ -95,16 +105,33 @@ func (l launcher) file() (string, error) {
 	if l.model.Model == "" {
 		return "", &slot.LaunchError{Class: slot.ClassBadModel, Err: fmt.Errorf("launch engine: slot %s names no model", l.model.Slot)}
 	}
-	path, err := l.resolve(l.model.Model)
+	path, err := l.engines.find(l.model.Model, l.own)
 	switch {
 	case errors.Is(err, allow.ErrOutside):
 		return "", &slot.LaunchError{Class: slot.ClassNotAllowed, Err: err}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, library.ErrAbsent):
 		return "", &slot.LaunchError{Class: slot.ClassBadModel, Err: err}
 	case err != nil:
 		return "", err
 	}
 	return path, nil
+}
+
+// fetcher is a launcher whose model comes from a hub: a slot.Fetcher.
+type fetcher struct{ launcher }
+
+// Fetch returns when the model's files are here.
+func (f fetcher) Fetch(ctx context.Context, progress func(slot.Progress)) error {
+	err := f.engines.library.Fetch(ctx, f.model.Model, func(p library.Progress) {
+		progress(slot.Progress{Done: p.Done, Total: p.Total})
+	})
+	switch {
+	case errors.Is(err, library.ErrNoDisk):
+		return &slot.LaunchError{Class: slot.ClassNoDisk, Err: err}
+	case errors.Is(err, library.ErrNotFound), errors.Is(err, library.ErrGated):
+		return &slot.LaunchError{Class: slot.ClassBadModel, Err: err}
+	}
+	return err
 }
 
 // launched is one engine process as its slot sees it.
@@ -142,9 +169,6 @@ func (p *launched) Endpoint() slot.Endpoint { return p.endpoint }
 
 // Listening is closed at the engine's own line.
 func (p *launched) Listening() <-chan struct{} { return p.listening }
-
-// Life is when the engine last wrote something.
-func (p *launched) Life() time.Time { return p.LastLine() }
 
 // Probe asks the engine whether it is ready.
 func (p *launched) Probe(ctx context.Context) error {

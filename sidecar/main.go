@@ -5,6 +5,13 @@ package main
 
 import (
 	"os"
+
+	"github.com/hal0-dev/hal0/sidecar/internal/proc"
 )
 
-func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if code, isInit := proc.Init(); isInit { // process 1 of a container
+		os.Exit(code)
+	}
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
