@@ -1,4 +1,3 @@
-// Package rules holds what `hal0 check` says of routers' rules against Traefik itself.
 package rules
 
 import (

@@ -54,7 +54,11 @@ func mistaken(key string) string {
 			continue
 		}
 		if near := nearest(parts[i+1], known); near != "" {
-			return "Traefik knows no " + strings.Join(parts[:i+2], ".") + ", did you mean " + strings.Join(append(extend(nil, strings.Join(parts[:i+1], ".")), near), ".") + "?"
+			known, effect := strings.Join(parts[:i+1], "."), "it passes over this label"
+			if i > 0 {
+				effect = "it would ignore all labels of this service"
+			}
+			return "Traefik knows no " + known + "." + parts[i+1] + ", did you mean " + known + "." + near + "? As it is, " + effect
 		}
 	}
 	return ""
