@@ -7,10 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
-	"github.com/hal0-dev/hal0/plugin"
-	"github.com/hal0-dev/hal0/plugin/decode"
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/api"
 	"github.com/hal0-dev/hal0/sidecar/internal/config"
@@ -23,9 +22,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// ownRoute is the name of the route in the sidecar's own file.
-const ownRoute = "hal0@own"
-
 // sidecar is everything, put together. Only this package knows every concrete
 // type.
 type sidecar struct {
@@ -37,6 +33,7 @@ type sidecar struct {
 	pool    *pool.Pool
 	relay   *relay.Relay
 	routes  *route.Registry
+	own     ownRoute
 	lines   *tail.Book
 	doors   []door
 	engines engines
@@ -75,7 +72,7 @@ func (s *sidecar) prepare() error {
 	if s.token, err = token.Open(s.cfg.Token); err != nil {
 		return err
 	}
-	own, settings, err := ownDeclaration(s.cfg)
+	own, err := readOwn(s.cfg)
 	if err != nil {
 		return err
 	}
@@ -85,30 +82,13 @@ func (s *sidecar) prepare() error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	s.assemble(own)
-	return s.open(settings)
-}
-
-// ownDeclaration reads the configuration's route, in the very way in which
-// Traefik reads the plugin's labels. Both results are nil where there is none.
-func ownDeclaration(cfg *config.Config) (*wire.Route, *plugin.Config, error) {
-	if len(cfg.Route) == 0 {
-		return nil, nil, nil
-	}
-	settings, err := decode.Config(cfg.Route)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read route: %w", err)
-	}
-	settings.Sidecar, settings.TokenFile = "", cfg.Token
-	declared, err := plugin.Declaration(settings, ownRoute, time.Now())
-	if err != nil {
-		return nil, nil, fmt.Errorf("read route: %w", err)
-	}
-	return &declared, settings, nil
+	s.assemble()
+	s.open()
+	return s.take(own)
 }
 
 // assemble makes the parts that live, from the engines to the routes.
-func (s *sidecar) assemble(own *wire.Route) {
+func (s *sidecar) assemble() {
 	s.pool = pool.New(pool.Config{
 		Devices:    s.inventory(),
 		Capacity:   capacity(s.cfg),
@@ -135,10 +115,6 @@ func (s *sidecar) assemble(own *wire.Route) {
 		Changed: s.configure,
 		Log:     s.log.Named("route"),
 	})
-	if own != nil {
-		// Only a closed registry or an ended context refuses.
-		_, _ = s.routes.Put(context.Background(), *own, true)
-	}
 }
 
 // bytes is a size that Validate has seen.
@@ -199,21 +175,12 @@ func (s *sidecar) inventory() pool.Devices {
 }
 
 // open gives every listener its server.
-func (s *sidecar) open(settings *plugin.Config) error {
+func (s *sidecar) open() {
 	server := api.New(api.Config{
 		Relay: s.relay, Slots: s.pool, Routes: s.routes, Logs: s.lines,
 		Tokens: s.token.Tokens, Version: version(), Started: time.Now(), Log: s.log.Named("api"),
 	})
-	data, err := server.Data(func(proven http.Handler) (http.Handler, error) {
-		if settings == nil {
-			return nil, nil
-		}
-		return plugin.New(context.Background(), proven, settings, ownRoute)
-	})
-	if err != nil {
-		return fmt.Errorf("read route: %w", err)
-	}
-	control := server.Control()
+	data, control := server.Data(s.own.between), server.Control()
 	handlers := []http.Handler{data, control}
 	if len(s.doors) == 1 {
 		handlers = []http.Handler{together(data, control)}
@@ -225,7 +192,6 @@ func (s *sidecar) open(settings *plugin.Config) error {
 			ErrorLog:          s.log.Named("http").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 		}
 	}
-	return nil
 }
 
 // together serves both handlers on one port: /v1 is data, the rest control.
@@ -238,19 +204,23 @@ func together(data, control http.Handler) http.Handler {
 
 // serve serves until ctx ends, then ends everything: new requests are refused,
 // streams get the drain to finish and then their last event, engines stop.
-func (s *sidecar) serve(ctx context.Context) error {
+// Whatever again brings makes it load its configuration again.
+func (s *sidecar) serve(ctx context.Context, again <-chan os.Signal, load loader) error {
 	failed := make(chan error, len(s.doors))
 	for _, d := range s.doors {
 		s.log.Info("listening", "address", d.listener.Addr().String())
 		go func() { failed <- d.server.Serve(d.listener) }()
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-		err = fmt.Errorf("serve: %w", err)
+	for {
+		select {
+		case <-again:
+			s.reload(load)
+		case <-ctx.Done():
+			return s.stop()
+		case err := <-failed:
+			return errors.Join(fmt.Errorf("serve: %w", err), s.stop())
+		}
 	}
-	return errors.Join(err, s.stop())
 }
 
 // stopReserve is what ending takes beyond the drain: last events, TERM, KILL.

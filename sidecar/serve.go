@@ -30,18 +30,25 @@ func serveCommand() *cobra.Command {
 			if wantsHelp(args) {
 				return c.Help()
 			}
-			cfg := config.Default()
-			if err := config.Load(cfg, args, os.Environ()); err != nil {
-				return usageError{err}
-			}
-			return run(c.Context(), cfg, c.ErrOrStderr(), nil)
+			return run(c.Context(), c.ErrOrStderr(), nil, func() (*config.Config, error) {
+				cfg := config.Default()
+				return cfg, config.Load(cfg, args, os.Environ())
+			})
 		},
 	}
 }
 
+// loader reads the configuration, anew at each call.
+type loader func() (*config.Config, error)
+
 // run builds the sidecar and serves until a signal. A second signal ends it at
-// once; what is left then is for the next start to clean up.
-func run(ctx context.Context, cfg *config.Config, logs io.Writer, ready func(*sidecar)) error {
+// once; what is left then is for the next start to clean up. SIGHUP makes it
+// read its configuration again.
+func run(ctx context.Context, logs io.Writer, ready func(*sidecar), load loader) error {
+	cfg, err := load()
+	if err != nil {
+		return usageError{err}
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := build(cfg, logs)
@@ -52,7 +59,10 @@ func run(ctx context.Context, cfg *config.Config, logs io.Writer, ready func(*si
 		ready(s)
 	}
 	context.AfterFunc(ctx, stop) // the next signal is the default one
-	return s.serve(ctx)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	return s.serve(ctx, again, load)
 }
 
 func wantsHelp(args []string) bool {

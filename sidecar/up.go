@@ -30,17 +30,18 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			cfg := config.Default()
-			cfg.Listen = config.Listen{Data: upAddress, Control: upAddress}
-			cfg.Log.Level = "warn"
-			if err := config.Load(cfg, args, os.Environ()); err != nil {
-				return usageError{err}
-			}
-			note, err := chooseRoute(cfg, model)
-			if err != nil {
-				return usageError{err}
-			}
-			return run(c.Context(), cfg, c.ErrOrStderr(), func(s *sidecar) { greet(stdout, s, note) })
+			var note string
+			return run(c.Context(), c.ErrOrStderr(), func(s *sidecar) { greet(stdout, s, note) }, func() (*config.Config, error) {
+				cfg := config.Default()
+				cfg.Listen = config.Listen{Data: upAddress, Control: upAddress}
+				cfg.Log.Level = "warn"
+				if err := config.Load(cfg, args, os.Environ()); err != nil {
+					return nil, err
+				}
+				var err error
+				note, err = chooseRoute(cfg, model)
+				return cfg, err
+			})
 		},
 	}
 }

@@ -56,18 +56,12 @@ type Server struct {
 // New makes a Server.
 func New(cfg Config) *Server { return &Server{cfg: cfg} }
 
-// Data is the handler of the data listener. own wraps the handler for requests
-// that bring no proof, in the middleware of the sidecar's own route; it returns
-// nil where there is no such route.
-func (s *Server) Data(own func(http.Handler) (http.Handler, error)) (http.Handler, error) {
+// Data is the handler of the data listener. own makes the handler of requests
+// that bring no proof: it may lead them to proven through the middleware of the
+// sidecar's own route, and to missing where there is no such route.
+func (s *Server) Data(own func(proven, missing http.Handler) http.Handler) http.Handler {
 	proven := http.HandlerFunc(s.proven)
-	unproven, err := own(proven)
-	if err != nil {
-		return nil, err
-	}
-	if unproven == nil {
-		unproven = http.HandlerFunc(misconfigured)
-	}
+	unproven := own(proven, http.HandlerFunc(misconfigured))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
@@ -78,7 +72,7 @@ func (s *Server) Data(own func(http.Handler) (http.Handler, error)) (http.Handle
 		}
 		unproven.ServeHTTP(w, r)
 	})
-	return contained(s.cfg.Log, unclean(mux)), nil
+	return contained(s.cfg.Log, unclean(mux))
 }
 
 // misconfigured answers what reaches the data listener without a proof: behind
