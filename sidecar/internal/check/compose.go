@@ -46,6 +46,11 @@ func containers(p *types.Project, documents []*document) []*container {
 		for key, value := range service.Labels {
 			c.labels[key] = value
 		}
+		if service.Deploy != nil { // where Traefik's Swarm provider looks
+			for key, value := range service.Deploy.Labels {
+				c.labels[key] = value
+			}
+		}
 		for key, value := range service.Environment {
 			if value != nil {
 				c.env[key] = *value
@@ -124,7 +129,9 @@ func (c *container) locate(documents []*document, s types.ServiceConfig) {
 		if image := n.child("image"); image != nil {
 			c.imageAt = image.at
 		}
-		pairs(n.child("labels"), func(key string, at Place) { at.Key = key; c.places[strings.ToLower(key)] = at })
+		for _, labels := range []*node{n.child("labels"), n.child("deploy", "labels")} {
+			pairs(labels, func(key string, at Place) { at.Key = key; c.places[strings.ToLower(key)] = at })
+		}
 		pairs(n.child("environment"), func(key string, at Place) { at.Key = key; c.envs[key] = at })
 		if command := n.child("command"); command != nil {
 			for i := range c.commands {

@@ -31,6 +31,9 @@ type document struct {
 	text []byte
 }
 
+// errTemplate: what Traefik makes of {{ }} depends on where it runs.
+var errTemplate = errors.New("it is a template ({{ }}), which cannot be checked")
+
 // parse reads a file's content and decides what it is.
 func parse(path string, text []byte) (*document, error) {
 	var v any
@@ -46,13 +49,16 @@ func parse(path string, text []byte) (*document, error) {
 	}
 	if err != nil {
 		if bytes.Contains(text, []byte("{{")) {
-			err = fmt.Errorf("%w (Traefik's templates, {{ }}, cannot be checked)", err)
+			err = fmt.Errorf("%w: %w", errTemplate, err)
 		}
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	d := &document{path: path, text: text, root: tree(path, v, find)}
 	if d.kind = kindOf(d.root); d.kind == 0 {
 		return nil, fmt.Errorf("read %s: neither a compose file, nor Traefik's dynamic or static configuration, nor a sidecar's file", path)
+	}
+	if d.kind == dynamicFile && bytes.Contains(text, []byte("{{")) {
+		return nil, fmt.Errorf("read %s: %w", path, errTemplate)
 	}
 	return d, nil
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -29,17 +30,24 @@ func (s *setup) mounted(c *container, path string) (d *document, there bool) {
 	}
 	d, err := s.open(host)
 	if err != nil {
-		s.found = append(s.found, failure(Place{File: host}, "mounted-file", "%v", err))
+		s.found = append(s.found, unreadable(Place{File: host}, err))
 		return nil, true
 	}
 	return d, true
+}
+
+func unreadable(at Place, err error) Finding {
+	if errors.Is(err, errTemplate) {
+		return warning(at, "mounted-file", "%v", err)
+	}
+	return failure(at, "mounted-file", "%v", err)
 }
 
 // inline reads the content that the compose file itself holds.
 func (s *setup) inline(c *container, path, text string) (d *document, there bool) {
 	d, err := parse(path, []byte(text))
 	if err != nil {
-		s.found = append(s.found, failure(c.at, "mounted-file", "%v", err))
+		s.found = append(s.found, unreadable(c.at, err))
 		return nil, true
 	}
 	d.path = c.at.File

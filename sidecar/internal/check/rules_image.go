@@ -10,6 +10,9 @@ var version = regexp.MustCompile(`^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-|$)`)
 
 // traefikVersion: 3.6.1 is the first that talks to current Docker engines.
 func traefikVersion(s *setup) []Finding {
+	if len(s.instances) == 0 {
+		return nil
+	}
 	var out []Finding
 	for _, c := range s.containers {
 		if repository(c.image) != "traefik" {
@@ -41,6 +44,9 @@ func traefikVersion(s *setup) []Finding {
 
 // dockerSocket: who has it is root on the host.
 func dockerSocket(s *setup) []Finding {
+	if len(s.instances) == 0 {
+		return nil
+	}
 	var out []Finding
 	for _, c := range s.containers {
 		if !c.isTraefik() {
