@@ -60,6 +60,7 @@ func rootCommand(stdout io.Writer) *cobra.Command {
 		moveCommand(stdout, "load", "Load a slot's model, and wait until it is ready"),
 		moveCommand(stdout, "unload", "Stop a slot's engine"),
 		moveCommand(stdout, "restart", "Stop a slot's engine and start it again"),
+		pullCommand(stdout), modelsCommand(stdout),
 		checkCommand(stdout), keyCommand(stdout), healthCommand(), socketCommand(), versionCommand(stdout),
 	)
 	return root
