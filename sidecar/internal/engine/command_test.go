@@ -101,6 +101,8 @@ func TestKeyIsNotOnTheCommandLine(t *testing.T) {
 }
 
 func TestNoLlamaServer(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("LLAMA_SERVER", "")
 	for _, path := range []string{"", "/no/such/llama-server"} {
 		if _, _, _, err := llamaCPP(path).Command(plan()); err == nil || !strings.Contains(err.Error(), "llama-server") {
 			t.Errorf("%q: %v", path, err)
@@ -310,5 +312,17 @@ func TestGPUIsNamedOrRefused(t *testing.T) {
 	write("  ROCm0: card")
 	if _, args, _, err := tmpl.Command(p); err != nil || args[1] != "ROCm0" {
 		t.Error(args, err)
+	}
+}
+
+func TestStamp(t *testing.T) {
+	server := filepath.Join(t.TempDir(), "llama-server")
+	tmpl := llamaCPP(server)
+	before := tmpl.Stamp()
+	if err := os.WriteFile(server, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if after := tmpl.Stamp(); after == before || after != tmpl.Stamp() {
+		t.Errorf("%q, then %q", before, after)
 	}
 }

@@ -3,14 +3,18 @@ package engine
 import (
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 )
 
 // errNoLlamaServer is what using llama.cpp says on a box that has none.
 var errNoLlamaServer = errors.New("llama-server is not installed: put it on the PATH, or name it by LLAMA_SERVER or llamaServer in hal0.yml")
 
-func llamaCPP(path string) Template {
+// llamaCPP uses the llama-server of that path, or looks for one each time: it
+// may be installed while we run.
+func llamaCPP(named string) Template {
 	asked := newCache()
+	program := func() string { return FindLlamaServer(named, os.Getenv) }
 	return Template{
 		Name:       LlamaCPP,
 		NeedsModel: true,
@@ -26,7 +30,9 @@ func llamaCPP(path string) Template {
 		identity: "/props", // older versions serve /v1/models to anybody
 		props:    true,
 		loading:  []int{http.StatusServiceUnavailable},
+		program:  program,
 		command: func(p Plan) (invocation, error) {
+			path := program()
 			if path == "" {
 				return invocation{}, errNoLlamaServer
 			}

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"regexp"
 )
 
@@ -17,6 +20,7 @@ type Template struct {
 	// NeedsModel says that a plan must have a file.
 	NeedsModel bool
 
+	program   func() string // the executable, "" = there is none
 	command   func(Plan) (invocation, error)
 	listening *regexp.Regexp
 	rules     []rule            // before the common ones
@@ -41,6 +45,22 @@ func (t Template) Command(p Plan) (path string, args, env []string, err error) {
 		return "", nil, nil, err
 	}
 	return c.path, c.args, append(c.env, p.Place.Env...), nil
+}
+
+// Stamp changes when the engine's program does: when it is installed, say.
+func (t Template) Stamp() string {
+	path := t.program()
+	if path == "" {
+		return "none"
+	}
+	if found, err := exec.LookPath(path); err == nil {
+		path = found
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "none"
+	}
+	return fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())
 }
 
 // Listening reports whether a log line says that the engine has begun to serve.
@@ -77,6 +97,7 @@ func demo(self string) Template {
 		ready:     "/health",
 		identity:  "/v1/models",
 		loading:   []int{http.StatusServiceUnavailable},
+		program:   func() string { return self },
 		command: func(p Plan) (invocation, error) {
 			args := []string{"demo-engine"}
 			args = append(args, p.Model.Args...)

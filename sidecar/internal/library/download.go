@@ -42,6 +42,7 @@ func (l *Library) download(ctx context.Context, n Name, f File, m *meter) error 
 		return err
 	}
 	defer part.Close()
+	m.set(f, part.size)
 	pause := l.cfg.Pause
 	for failed := 0; part.size < f.Size; {
 		before := part.size

@@ -23,6 +23,9 @@ func newMeter(files []File, report func(Progress)) *meter {
 
 // set says how much of a file is there.
 func (m *meter) set(f File, size int64) {
+	if size == m.done[f.Path] {
+		return
+	}
 	m.at.Done += size - m.done[f.Path]
 	m.done[f.Path] = size
 	if now := time.Now(); now.Sub(m.last) >= tick || m.at.Done == m.at.Total {

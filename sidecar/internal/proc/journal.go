@@ -18,6 +18,10 @@ import (
 // launch, wherever it moved to.
 const markVar = "HAL0_LAUNCH"
 
+// ErrJournal is a journal that cannot be written. Nothing is launched then: what
+// could not be found again might outlive everything.
+var ErrJournal = errors.New("the journal of launches cannot be written")
+
 // Journal lists what has been launched and has not ended, in one file each, so
 // that a later process can end what this one, killed, could not. One process
 // uses a journal at a time.
@@ -69,7 +73,7 @@ func (j *Journal) write(e *entry) error {
 		err = maybe.WriteFile(j.path(e.ID), b, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
+		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	return nil
 }

@@ -204,8 +204,8 @@ func TestNoLaunchWithoutJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := filepath.Join(t.TempDir(), "ran")
-	if _, err := proc.Start(proc.Spec{Path: "/bin/sh", Args: []string{"-c", "touch " + ran}, Journal: j}); err == nil {
-		t.Error("started")
+	if _, err := proc.Start(proc.Spec{Path: "/bin/sh", Args: []string{"-c", "touch " + ran}, Journal: j}); !errors.Is(err, proc.ErrJournal) {
+		t.Error(err)
 	}
 	if _, err := os.Stat(ran); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("it ran")

@@ -54,6 +54,9 @@ func (p *pulse) look(now time.Time, sample func() (Usage, error)) time.Time {
 	return p.growing
 }
 
+// GroupUsage adds up the group of a leader that this process started.
+func GroupUsage(leader int) (Usage, error) { return groupUsage(leader) }
+
 // Usage adds up the process's group.
 func (p *Process) Usage() (Usage, error) {
 	select {

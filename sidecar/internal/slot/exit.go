@@ -19,6 +19,7 @@ const (
 	ClassGPU             Class = "gpu"
 	ClassStateUnwritable Class = "state_unwritable"
 	ClassNoDisk          Class = "no_disk"
+	ClassFetch           Class = "fetch" // its files could not be fetched; they may be later
 	ClassCrash           Class = "crash"
 	ClassTimeout         Class = "timeout"    // did not come up in its budget
 	ClassStall           Class = "stall"      // showed no life while coming up
@@ -104,6 +105,8 @@ func bootMessage(c Class) string {
 		return "the sidecar does not allow what the model declares"
 	case ClassGPU:
 		return "the engine cannot use its device"
+	case ClassFetch:
+		return "the model's files could not be fetched"
 	case ClassNoDisk:
 		return "there is not enough disk space to fetch the model"
 	case ClassTimeout:
