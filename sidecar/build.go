@@ -36,7 +36,7 @@ type sidecar struct {
 	own     ownRoute
 	lines   *tail.Book
 	doors   []door
-	engines engines
+	engines *engines
 }
 
 // door is one listener and what serves there.
@@ -244,7 +244,7 @@ func (s *sidecar) stop() error {
 	for _, d := range s.doors {
 		d.server.Close()
 	}
-	s.engines.library.Close()
+	errs = append(errs, s.engines.close(ctx))
 	if s.devices != nil {
 		s.devices.Close()
 	}

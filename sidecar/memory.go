@@ -48,7 +48,7 @@ const scripted = 64 << 20
 const processShare = 64 << 20
 
 // estimate is what a model needs, from its file's head.
-func (e engines) estimate(_ context.Context, m wire.Model) (int64, error) {
+func (e *engines) estimate(_ context.Context, m wire.Model) (int64, error) {
 	switch m.Engine {
 	case engine.Demo:
 		return scripted, nil
@@ -64,8 +64,7 @@ func (e engines) estimate(_ context.Context, m wire.Model) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	plan := engine.Plan{Model: m}
-	need, err := file.Need(gguf.Run{Context: plan.Context(), Parallel: plan.Parallel()})
+	need, err := file.Need(engine.Plan{Model: m, Trained: file.Context}.Run())
 	if err != nil {
 		return 0, err
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	Allow       Allow              `description:"What a route declared from outside may name." json:"allow"`
 	Route       map[string]any     `description:"A route of the sidecar's own, with the keys of the plugin, for requests that come without Traefik." json:"route"`
 	Limits      Limits             `description:"Limits." json:"limits"`
+	Hooks       Hooks              `description:"Commands that accompany engines." json:"hooks"`
 	LlamaServer string             `description:"Path of llama-server. Default: LLAMA_SERVER, then the PATH." json:"llamaServer"`
 }
 
@@ -47,10 +48,13 @@ type Disk struct {
 
 // Engine is a command template: how to start an engine that is not built in.
 type Engine struct {
-	Command   []string          `description:"Program and arguments; {model} {slot} {host} {port} {key} {context} {parallel} are filled in." json:"command"`
-	Env       map[string]string `description:"Environment, with the same placeholders." json:"env"`
-	Ready     string            `description:"Path that answers 200 when the engine is ready." json:"ready"`
-	Listening string            `description:"Regular expression of the log line that says the engine listens." json:"listening"`
+	Command   []string            `description:"Program and arguments; {model} {slot} {host} {port} {key} {context} {parallel} are filled in." json:"command"`
+	Env       map[string]string   `description:"Environment, with the same placeholders." json:"env"`
+	Ready     string              `description:"Path that answers 200 when the engine is ready." json:"ready"`
+	Identity  string              `description:"Path that demands the key. Default: /v1/models, where {key} is used." json:"identity"`
+	Listening string              `description:"Regular expression of the log line that says the engine listens." json:"listening"`
+	Classes   map[string][]string `description:"Regular expressions of log lines, per class of ending: oom, bad_model, bad_argument, port, gpu." json:"classes"`
+	Paths     map[string]string   `description:"Where the engine serves an endpoint under another path than /v1/…." json:"paths"`
 }
 
 // Allow says what a declaration from outside may name. Patterns are globs,
@@ -59,6 +63,13 @@ type Allow struct {
 	Models  []string `description:"Models, such as hf:* or /srv/models/*. Files below the models directory are always allowed." json:"models"`
 	Engines []string `description:"Engines." json:"engines"`
 	Args    []string `description:"Flags in args, such as --temp." json:"args"`
+}
+
+// Hooks are commands of the operator's, program and arguments. They are told
+// HAL0_SLOT, HAL0_MODEL and HAL0_ENGINE.
+type Hooks struct {
+	BeforeBoot []string `description:"Runs before an engine is started, which waits for it; if it fails, the engine is not started." json:"beforeBoot"`
+	AfterIdle  []string `description:"Runs after an engine was unloaded." json:"afterIdle"`
 }
 
 // Limits bound what waits, what is kept and how long endings take.

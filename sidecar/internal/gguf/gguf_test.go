@@ -1,12 +1,13 @@
 package gguf
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -70,23 +71,18 @@ func compare(t *testing.T, r Run, n Need, measured [3]int64) {
 	}
 }
 
-// The same against a real llama.cpp, where there is one beside LLAMA_SERVER.
-func TestNeedAgainstLlamaCPP(t *testing.T) {
-	tool := filepath.Join(filepath.Dir(os.Getenv("LLAMA_SERVER")), "llama-fit-params")
-	if _, err := os.Stat(tool); err != nil || os.Getenv("LLAMA_SERVER") == "" {
-		t.Skip("LLAMA_SERVER is not set, or there is no llama-fit-params beside it")
+// The same against a real llama-server, which plans before it loads.
+func TestNeedAgainstLlamaServer(t *testing.T) {
+	server := os.Getenv("LLAMA_SERVER")
+	if server == "" {
+		server = filepath.Join(os.Getenv("HAL0_CACHE"), "llama-server") // where integration/install puts it
+	}
+	if _, err := exec.LookPath(server); err != nil {
+		t.Skip("no llama-server in LLAMA_SERVER or HAL0_CACHE")
 	}
 	for _, c := range runs {
 		path := c.model(t)
-		out, err := exec.Command(tool, "-m", path, "-c", fmt.Sprint(c.run.Context*c.run.Parallel), "-np", fmt.Sprint(c.run.Parallel), "-fitp", "on").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		var measured [3]int64
-		if _, err := fmt.Sscanf(lines[len(lines)-1], "Host %d %d %d", &measured[0], &measured[1], &measured[2]); err != nil {
-			t.Fatalf("%q: %v", out, err)
-		}
+		measured := planned(t, server, path, c.run)
 		m, err := Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -97,6 +93,39 @@ func TestNeedAgainstLlamaCPP(t *testing.T) {
 		}
 		compare(t, c.run, n, measured)
 	}
+}
+
+// planned runs llama-server until it says what it plans to take.
+func planned(t *testing.T, server, model string, r Run) [3]int64 {
+	t.Helper()
+	c := exec.Command(server, "--model", model, "--ctx-size", fmt.Sprint(r.Context*r.Parallel), "--parallel", fmt.Sprint(r.Parallel),
+		"--device", "none", "--host", "127.0.0.1", "--port", "0", "--log-jsonl")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = c.Process.Kill() // it may have ended
+		_ = c.Wait()
+	}()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var event struct {
+			Type string
+			Data struct {
+				Rows []struct{ Model, Context, Compute int64 }
+			}
+		}
+		if json.Unmarshal(lines.Bytes(), &event) == nil && event.Type == "fit_memory_breakdown" && len(event.Data.Rows) == 1 {
+			row := event.Data.Rows[0]
+			return [3]int64{row.Model, row.Context, row.Compute}
+		}
+	}
+	t.Fatal("llama-server did not say what it plans")
+	return [3]int64{}
 }
 
 func TestOpen(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -191,33 +190,6 @@ func grow() int {
 	}
 	<-heard
 	return int(held[0])
-}
-
-// initial is process 1 of a namespace first, and its child then. The child
-// leaves an orphan behind and waits until somebody has waited for it.
-func initial() int {
-	if code, isInit := proc.Init(); isInit {
-		return code
-	}
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), behaviourVar+"=orphaner")
-	out, err := c.Output()
-	if err != nil {
-		fmt.Println(err)
-		return 95
-	}
-	orphan, err := strconv.Atoi(strings.TrimSpace(string(out)))
-	if err != nil {
-		return 94
-	}
-	for syscall.Kill(orphan, 0) == nil { // a zombie still has its number
-		runtime.Gosched()
-	}
-	heard := make(chan os.Signal, 1)
-	signal.Notify(heard, syscall.SIGTERM)
-	fmt.Println("collected")
-	<-heard
-	return 42
 }
 
 // orphaner leaves a child behind that ends.

@@ -14,3 +14,5 @@ func awaitGone(t *testing.T, pid int) {
 	for syscall.Kill(pid, 0) == nil {
 	}
 }
+
+func initial() int { return 92 }
