@@ -14,6 +14,7 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/api"
 	"github.com/hal0-dev/hal0/sidecar/internal/config"
 	"github.com/hal0-dev/hal0/sidecar/internal/device"
+	"github.com/hal0-dev/hal0/sidecar/internal/metrics"
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 	"github.com/hal0-dev/hal0/sidecar/internal/route"
@@ -32,6 +33,7 @@ type sidecar struct {
 	devices *device.Inventory // nil = nothing is known of memory
 	pool    *pool.Pool
 	relay   *relay.Relay
+	metrics *metrics.Metrics
 	routes  *route.Registry
 	own     ownRoute
 	lines   *tail.Book
@@ -89,6 +91,7 @@ func (s *sidecar) prepare() error {
 
 // assemble makes the parts that live, from the engines to the routes.
 func (s *sidecar) assemble() {
+	s.metrics = metrics.New()
 	s.pool = pool.New(pool.Config{
 		Devices:    s.inventory(),
 		Capacity:   capacity(s.cfg),
@@ -100,6 +103,7 @@ func (s *sidecar) assemble() {
 		Starvation: time.Duration(s.cfg.Limits.Starvation),
 		Drain:      time.Duration(s.cfg.Limits.Drain),
 		Grace:      time.Duration(s.cfg.Limits.Grace),
+		Observer:   s.metrics,
 		Log:        s.log,
 	})
 	s.relay = relay.New(relay.Config{
@@ -108,6 +112,9 @@ func (s *sidecar) assemble() {
 		Replay:      bytes(s.cfg.Limits.Replay.Flight),
 		ReplayTotal: bytes(s.cfg.Limits.Replay.Total),
 		Log:         s.log,
+	})
+	s.metrics.Watch(metrics.Sources{
+		Slots: s.pool.Snapshot, Accounts: s.pool.Accounts, Reading: s.pool.Reading, Flights: s.relay.Flights, Version: version(),
 	})
 	s.routes = route.New(route.Config{
 		Check:   s.engines.rules.Check,
@@ -178,6 +185,7 @@ func (s *sidecar) inventory() pool.Devices {
 func (s *sidecar) open() {
 	server := api.New(api.Config{
 		Relay: s.relay, Slots: s.pool, Routes: s.routes, Logs: s.lines,
+		Metrics: s.metrics.Handler(), Observe: s.metrics,
 		Tokens: s.token.Tokens, Version: version(), Started: time.Now(), Log: s.log.Named("api"),
 	})
 	data, control := server.Data(s.own.between), server.Control()

@@ -18,6 +18,9 @@ func (s *Server) Control() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("PUT /api/routes/{name}", s.declare)
+	if s.cfg.Metrics != nil {
+		mux.Handle("GET /metrics", s.guard(s.cfg.Metrics))
+	}
 	guarded := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, s.guard(h)) }
 	guarded("GET /api/slots", s.slots)
 	guarded("GET /api/slots/{id}", s.slot)

@@ -22,12 +22,12 @@ func (s *Server) proven(w http.ResponseWriter, r *http.Request) {
 	e, code := wire.Match(r.Method, r.URL.EscapedPath())
 	id := requestID(r)
 	if code != "" {
-		fail(w, id, e.Family, unserved(code, r))
+		s.turnAway(w, id, e, unserved(code, r))
 		return
 	}
 	p, f := s.verify(r, wire.PurposeRequest, nil)
 	if f != nil {
-		fail(w, id, e.Family, *f)
+		s.turnAway(w, id, e, *f)
 		return
 	}
 	if p.RequestID != "" {
@@ -83,13 +83,13 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, 
 		w.Header().Set(wire.HeaderDeclare, "1")
 	}
 	if f != nil {
-		fail(w, id, e.Family, *f)
+		s.turnAway(w, id, e, *f)
 		return
 	}
 	body, err := readBody(w, r)
 	if err != nil {
 		if r.Context().Err() == nil {
-			fail(w, id, e.Family, wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete"))
+			s.turnAway(w, id, e, wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete"))
 		}
 		return
 	}
@@ -106,7 +106,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 	sub, err := s.cfg.Relay.Open(r.Context(), ask)
 	if err != nil {
 		if r.Context().Err() == nil {
-			fail(w, ask.ID, ask.Endpoint.Family, asFailure(err))
+			s.turnAway(w, ask.ID, ask.Endpoint, asFailure(err))
 		}
 		return
 	}
@@ -116,7 +116,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
 		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
 	})
-	s.log(ask, p, told, time.Since(began))
+	a := answered(ask, p, told, began)
+	s.log(a)
+	s.cfg.Observe.Answered(a)
 	if told.Aborted {
 		panic(http.ErrAbortHandler)
 	}

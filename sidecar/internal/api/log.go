@@ -1,17 +1,10 @@
 package api
 
-import (
-	"time"
-
-	"github.com/hal0-dev/hal0/plugin/wire"
-	"github.com/hal0-dev/hal0/sidecar/internal/relay"
-)
-
 // log writes the one line of a request. What was asked and answered stays out.
-func (s *Server) log(ask relay.Request, p wire.Proof, t told, took time.Duration) {
+func (s *Server) log(a Answered) {
 	s.cfg.Log.Info("request",
-		"request_id", ask.ID, "route", p.Route, "slot", ask.Slot, "endpoint", ask.Endpoint.Path,
-		"client", p.Client, "stream", ask.Stream, "outcome", t.Outcome, "code", t.Code, "flight", t.Flight, "cold", t.Cold, "status", t.Status,
-		"wait_ms", t.Wait.Milliseconds(), "ttft_ms", t.FirstByte.Milliseconds(), "events", t.Events, "bytes", t.Bytes,
-		"ms", took.Milliseconds())
+		"request_id", a.ID, "route", a.Route, "slot", a.Slot, "endpoint", a.Endpoint,
+		"client", a.Client, "stream", a.Stream, "outcome", a.Outcome, "code", a.Code, "flight", a.Flight, "cold", a.Cold, "status", a.Status,
+		"wait_ms", a.Wait.Milliseconds(), "ttft_ms", a.FirstByte.Milliseconds(), "events", a.Events, "bytes", a.Bytes,
+		"ms", a.Took.Milliseconds())
 }

@@ -35,7 +35,8 @@ type Logs interface {
 // mover is one of the pool's ways to move a slot by hand.
 type mover func(ctx context.Context, id string) error
 
-// Config is what a Server needs; all of it must be set.
+// Config is what a Server needs; all of it must be set, but for what says
+// otherwise.
 type Config struct {
 	Relay   Opener
 	Slots   Slots
@@ -43,7 +44,9 @@ type Config struct {
 	Logs    Logs
 	Tokens  func() []string // those that are taken now, the current one first
 	Version string
-	Started time.Time // this start of the sidecar: what "created" says of a model
+	Started time.Time    // this start of the sidecar: what "created" says of a model
+	Metrics http.Handler // for /metrics; nil = there is none
+	Observe Observer     // nil = nobody listens
 	Log     hclog.Logger
 }
 
@@ -54,7 +57,12 @@ type Server struct {
 }
 
 // New makes a Server.
-func New(cfg Config) *Server { return &Server{cfg: cfg} }
+func New(cfg Config) *Server {
+	if cfg.Observe == nil {
+		cfg.Observe = unobserved{}
+	}
+	return &Server{cfg: cfg}
+}
 
 // Data is the handler of the data listener. own makes the handler of requests
 // that bring no proof: it may lead them to proven through the middleware of the

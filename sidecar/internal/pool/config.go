@@ -67,6 +67,8 @@ type Config struct {
 	Grace      time.Duration // [5 s]
 	Backoff    slot.Backoff
 
+	Observer Observer // nil = nobody listens
+
 	Log     hclog.Logger
 	Jitter  func() float64 // in [0, 1)
 	Illegal func(error)    // called on what cannot happen, beside the log; for tests
@@ -92,6 +94,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	if c.Illegal == nil {
 		c.Illegal = func(error) {}

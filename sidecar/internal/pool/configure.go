@@ -123,6 +123,11 @@ func (p *Pool) gone(e *entry) {
 	e.answerGone()
 	if e.next != nil && !p.closing {
 		p.open(*e.next)
+	} else {
+		p.cfg.Observer.Removed(e.id)
+		last := e.show()
+		last.Removed = true
+		p.watches.put(last)
 	}
 	p.replan()
 }

@@ -18,6 +18,7 @@ type entry struct {
 	queue    queue[*Ticket]
 	granting int             // leases asked for and not yet answered
 	suspect  bool            // a retry has a lease and has not proved itself
+	fell     bool            // its last attempt failed
 	wanted   bool            // told to come up, not yet heard
 	leaving  bool            // told to go, not yet heard
 	demand   demand          // to come up without a flight
@@ -110,6 +111,7 @@ func (e *entry) granted(g *slot.Grant) {
 	e.granting--
 	t := g.Token.(*Ticket)
 	if g.Taken {
+		e.pool.cfg.Observer.Granted(e.id, time.Since(t.since), t.cold)
 		return
 	}
 	if t.request.Front {
@@ -124,6 +126,7 @@ func (e *entry) granted(g *slot.Grant) {
 func (p *Pool) reported(e *entry, r slot.Report) {
 	was := e.snap.State
 	e.snap = r.Snapshot
+	p.observe(e, was, r)
 	if was != r.State {
 		e.wanted = false
 		e.leaving = e.leaving && r.State.Up()

@@ -46,6 +46,15 @@ var stateNames = [endOfStates]struct{ name, phase string }{
 	ErrorStuck:       {"error", "stuck"},
 }
 
+// States lists every state, in the order of a slot's life.
+func States() []State {
+	all := make([]State, 0, endOfStates-1)
+	for s := Offline; s < endOfStates; s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
 // String is the state's name on the wire.
 func (s State) String() string {
 	if s == 0 || s >= endOfStates {

@@ -24,6 +24,7 @@ type Snapshot struct {
 	RetryAt     time.Time `json:"retry_at,omitzero"`
 	Looping     bool      `json:"looping,omitempty"` // the breaker is open
 	Memory      []Share   `json:"memory,omitempty"`  // filled in by the pool
+	Removed     bool      `json:"removed,omitempty"` // set by the pool in the last one of a slot
 }
 
 // Share is memory reserved on one device, for display.
