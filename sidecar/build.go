@@ -109,8 +109,8 @@ func (s *sidecar) assemble() {
 	s.relay = relay.New(relay.Config{
 		Slots:       relay.FromPool(s.pool),
 		Target:      s.engines.target,
-		Replay:      bytes(s.cfg.Limits.Replay.Flight),
-		ReplayTotal: bytes(s.cfg.Limits.Replay.Total),
+		Replay:      inBytes(s.cfg.Limits.Replay.Flight),
+		ReplayTotal: inBytes(s.cfg.Limits.Replay.Total),
 		Log:         s.log,
 	})
 	s.metrics.Watch(metrics.Sources{
@@ -124,8 +124,8 @@ func (s *sidecar) assemble() {
 	})
 }
 
-// bytes is a size that Validate has seen.
-func bytes(size string) int64 {
+// inBytes is a size that Validate has seen.
+func inBytes(size string) int64 {
 	n, err := wire.ParseSize(size)
 	if err != nil {
 		panic(err)

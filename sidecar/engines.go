@@ -41,9 +41,9 @@ func newEngines(cfg *config.Config, journal *proc.Journal, lines *tail.Book, log
 		return nil, fmt.Errorf("find own executable: %w", err)
 	}
 	e := &engines{journal: journal, lines: lines, log: log.Named("engine")}
-	e.rules = allow.Rules{Dir: cfg.Models, Models: cfg.Allow.Models, Engines: cfg.Allow.Engines, Args: cfg.Allow.Args}
+	e.rules = allow.Of(cfg)
 	e.library = library.New(library.Config{
-		Dir: cfg.Models, Hub: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Reserve: bytes(cfg.Disk.Reserve), Log: log.Named("library"),
+		Dir: cfg.Models, Hub: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Reserve: inBytes(cfg.Disk.Reserve), Log: log.Named("library"),
 	})
 	e.templates = engine.Builtin(self, cfg.LlamaServer)
 	for name, c := range cfg.Engines {

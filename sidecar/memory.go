@@ -30,11 +30,11 @@ func newInventory() *device.Inventory {
 // capacity is how much of a device engines may take, in bytes: what there is, or
 // the configured cap, less the reserve.
 func capacity(cfg *config.Config) func(device.Device) int64 {
-	reserve := bytes(cfg.Reserve)
+	reserve := inBytes(cfg.Reserve)
 	return func(d device.Device) int64 {
 		own := d.Total - reserve
 		if c := cfg.Devices[string(d.ID)]; c != nil && c.Memory != "" {
-			own = min(own, bytes(c.Memory))
+			own = min(own, inBytes(c.Memory))
 		}
 		return max(own, 0)
 	}

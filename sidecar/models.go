@@ -34,7 +34,7 @@ func (s *shelf) open() (*library.Library, error) {
 	if s.dir != "" {
 		cfg.Models = s.dir
 	}
-	return library.New(library.Config{Dir: cfg.Models, Hub: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Reserve: bytes(cfg.Disk.Reserve)}), nil
+	return library.New(library.Config{Dir: cfg.Models, Hub: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Reserve: inBytes(cfg.Disk.Reserve)}), nil
 }
 
 func pullCommand(stdout io.Writer) *cobra.Command {

@@ -84,8 +84,7 @@ func notAllowed(s *setup) []Finding {
 		if own.err != nil {
 			continue
 		}
-		a := own.config.Allow
-		rules := allow.Rules{Dir: own.config.Models, Models: a.Models, Engines: a.Engines, Args: a.Args}
+		rules := allow.Of(own.config)
 		for _, i := range s.instances {
 			for _, m := range i.route.Models {
 				if m.Node != "" || !contains([]string{"demo", "llama.cpp"}, m.Engine) && !s.engines[m.Engine] {
