@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +220,10 @@ func within(t testing.TB, what string, took, limit time.Duration) {
 	if took > limit {
 		t.Errorf("%s took %v, at most %v is promised", what, took, limit)
 	}
+}
+
+// middle is the median and the worst of some times.
+func middle(took []time.Duration) (p50, worst time.Duration) {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[len(sorted)/2].Round(10 * time.Microsecond), sorted[len(sorted)-1].Round(10 * time.Microsecond)
 }

@@ -187,6 +187,25 @@ func modified(path string) time.Time {
 	return info.ModTime()
 }
 
+// Listening is when the engine said that it listens; zero = it has not.
+func (l Launch) Listening(t testing.TB) time.Time {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(l.dir, "log.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		var entry struct {
+			At   int64
+			What string
+		}
+		if json.Unmarshal(line, &entry) == nil && entry.What == "listening" {
+			return time.Unix(0, entry.At)
+		}
+	}
+	return time.Time{}
+}
+
 // Direct asks the engine itself, past sidecar and tap.
 func (l Launch) Direct(t testing.TB, path, body string) (int, []byte) {
 	t.Helper()

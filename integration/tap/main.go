@@ -5,11 +5,12 @@
 //	tap -engine /path/llama-server -dir DIR -- --host H --port N …
 //
 // The record of one launch is a folder DIR/<pid>: engine.json, log.jsonl and,
-// per connection, N.request (towards the engine) and N.response. Package bed
-// reads it.
+// per connection, N.request (towards the engine) and N.response. log.jsonl also
+// says when the engine said that it listens. Package bed reads it.
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -55,7 +56,7 @@ func run(engine, dir string, args []string) (int, error) {
 	// the tap ends when the engine has.
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	cmd := exec.Command(engine, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, &said{rec: rec, to: os.Stdout}, &said{rec: rec, to: os.Stderr}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("start engine: %w", err)
@@ -173,6 +174,29 @@ func end(to, from *net.TCPConn, err error) {
 	}
 	to.Close()
 	from.Close()
+}
+
+// said passes on what the engine says, and notes when it says that it listens:
+// before anybody else can have read it.
+type said struct {
+	rec  *recorder
+	to   io.Writer
+	rest []byte // of a line that has not ended
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.rest = append(s.rest, p...)
+	for {
+		line, rest, whole := bytes.Cut(s.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if bytes.Contains(line, []byte("listening on http")) {
+			s.rec.log(0, "listening", 0)
+		}
+		s.rest = rest
+	}
+	return s.to.Write(p)
 }
 
 // recorder writes one launch's record.

@@ -1,0 +1,109 @@
+package integration
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hal0-dev/hal0/integration/bed"
+)
+
+// Issue 3, bar 6: an engine that crashes at every boot is tried again after
+// growing pauses, until the breaker opens; from then on the answer is at hand.
+func TestIssue3Bar6CrashLoop(t *testing.T) {
+	s := scripted(t, map[string]string{"loop": "--load-fails,the sky fell"})
+	ask := bed.Request{Addr: addr(s), Path: chatPath, Body: chat("loop", true)}
+	began := time.Now()
+	last := bed.Open(t, ask)
+	e := wantRefused(t, last, last.Status, "slot.load_failed", "slot.crash_looping", "slot.crashed")
+	for e.Code != "slot.crash_looping" {
+		if time.Since(began) > 90*time.Second {
+			t.Fatalf("no breaker after %v: %+v", time.Since(began), e)
+		}
+		last = bed.Open(t, ask)
+		e = wantRefused(t, last, last.Status, "slot.load_failed", "slot.crash_looping", "slot.crashed")
+	}
+	tries := s.Slot("loop").Incarnation
+	t.Logf("the breaker opened after %v and %d launches", time.Since(began).Round(time.Millisecond), tries)
+	if tries < 3 || tries > 8 {
+		t.Errorf("%d launches before the breaker opened", tries)
+	}
+	if since := time.Since(began); since < 3*time.Second {
+		t.Errorf("%d launches in %v: there were no pauses", tries, since)
+	}
+	wantAtOnce(t, "crash looping", ask, 503, "slot.crash_looping")
+	if strings.Contains(e.Message, "sky") {
+		t.Errorf("the message shows the engine's log: %q", e.Message)
+	}
+}
+
+// wantAtOnce checks that a refusal takes no more than 5 ms, in the median of
+// many: the machine may do something else meanwhile.
+func wantAtOnce(t testing.TB, what string, ask bed.Request, status int, code string) {
+	t.Helper()
+	var took []time.Duration
+	for range 21 {
+		a := bed.Open(t, ask)
+		wantRefused(t, a, status, code)
+		took = append(took, a.Headed.Sub(a.Opened))
+	}
+	p50, worst := middle(took)
+	bed.Figure(t, "%s, answered %s: p50 %v, worst of %d %v", what, code, p50, len(took), worst)
+	if p50 > 5*time.Millisecond {
+		t.Errorf("the answer takes %v, at most 5 ms is promised", p50)
+	}
+}
+
+// Issue 3, bar 6: a model whose file is not there fails for good, at once, and
+// works when the file has come.
+func TestIssue3Bar6FileAppears(t *testing.T) {
+	bed.Tool(t, "llama-server")
+	dir := t.TempDir()
+	s := bed.NewSidecar(t, route(`
+models:
+  late: {model: `+filepath.Join(dir, "late.gguf")+`, context: "512"}
+`)).Start()
+	ask := bed.Request{Addr: addr(s), Path: chatPath, Body: chat("late", true)}
+	first := bed.Open(t, ask)
+	wantRefused(t, first, 502, "slot.load_failed")
+	if first.Header.Get("X-Should-Retry") != "false" {
+		t.Errorf("x-should-retry %q", first.Header.Get("X-Should-Retry"))
+	}
+	wantAtOnce(t, "a missing file", ask, 502, "slot.load_failed")
+	copyFile(t, bed.Model(t, "count.gguf"), filepath.Join(dir, "late.gguf"))
+	came := time.Now()
+	var answer *bed.Stream
+	bed.Until(t, "the slot finds its file", 30*time.Second, func() bool {
+		answer = bed.Open(t, ask)
+		return answer.Status == 200
+	})
+	if said := strings.TrimSpace(text(t, wantStream(t, answer))); said != counted {
+		t.Errorf("it said %q", said)
+	}
+	bed.Figure(t, "served %v after the file appeared", time.Since(came).Round(time.Millisecond))
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(to), "copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(out.Name(), to); err != nil {
+		t.Fatal(err)
+	}
+}
