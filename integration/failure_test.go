@@ -76,10 +76,13 @@ models:
 	copyFile(t, bed.Model(t, "count.gguf"), filepath.Join(dir, "late.gguf"))
 	came := time.Now()
 	var answer *bed.Stream
-	bed.Until(t, "the slot finds its file", 30*time.Second, func() bool {
-		answer = bed.Open(t, ask)
-		return answer.Status == 200
-	})
+	for began := time.Now(); answer == nil; time.Sleep(200 * time.Millisecond) {
+		if a := bed.Open(t, ask); a.Status == 200 {
+			answer = a
+		} else if time.Since(began) > 30*time.Second {
+			t.Fatalf("the slot does not find its file: %d %s", a.Status, a.Body())
+		}
+	}
 	if said := strings.TrimSpace(text(t, wantStream(t, answer))); said != counted {
 		t.Errorf("it said %q", said)
 	}

@@ -109,15 +109,20 @@ func (l launcher) file() (string, error) {
 		return "", launchError(slot.ClassBadModel, fmt.Errorf("slot %s names no model", l.model.Slot))
 	}
 	path, err := l.engines.find(l.model.Model, l.own)
+	return path, unfound(err)
+}
+
+// unfound says of an error of find what it means for a launch.
+func unfound(err error) error {
 	switch {
 	case err == nil:
-		return path, nil
+		return nil
 	case errors.Is(err, allow.ErrOutside):
-		return "", launchError(slot.ClassNotAllowed, err)
+		return launchError(slot.ClassNotAllowed, err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, library.ErrAbsent):
-		return "", launchError(slot.ClassBadModel, err)
+		return launchError(slot.ClassBadModel, err)
 	}
-	return "", launchError(slot.ClassCrash, err)
+	return launchError(slot.ClassCrash, err)
 }
 
 // trained is the context that a model was trained for, 0 if its file does not

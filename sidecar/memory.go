@@ -58,7 +58,7 @@ func (e *engines) estimate(_ context.Context, m wire.Model) (int64, error) {
 	}
 	path, err := e.find(m.Model, true) // read only; a launch looks at what is allowed
 	if err != nil {
-		return 0, err
+		return 0, unfound(err) // no need to wait for memory for that
 	}
 	file, err := gguf.Open(path)
 	if err != nil {

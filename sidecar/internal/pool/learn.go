@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -153,6 +154,10 @@ func (p *Pool) estimate(e *entry) {
 		defer cancel()
 		n, err := p.cfg.Estimate(ctx, spec.Model)
 		p.in.Put(func() {
+			if l, ok := errors.AsType[*slot.LaunchError](err); ok && l.Class.Stays() {
+				p.hopeless(e, l)
+				return
+			}
 			if err != nil || n <= 0 {
 				p.log.Info("no estimate of memory", "slot", e.id, "error", err)
 				n = p.unknownNeed()
@@ -163,6 +168,17 @@ func (p *Pool) estimate(e *entry) {
 			p.dirty[e] = true
 		})
 	})
+}
+
+// hopeless ends a wait for memory for what a launch would fail for at once. The
+// need stays unknown: what is missing may come.
+func (p *Pool) hopeless(e *entry, l *slot.LaunchError) {
+	if e.ask == nil {
+		return // it gave up waiting
+	}
+	p.log.Error("engine cannot be started", "slot", e.id, "class", l.Class, "detail", l.Error())
+	e.deny(l.Class, "")
+	p.dirty[e] = true
 }
 
 // failed learns from a failure.

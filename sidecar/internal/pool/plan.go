@@ -7,7 +7,8 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/device"
 )
 
-// Whole stands for all of a device's memory, where nobody knows the need.
+// Whole stands for all of a device's memory that can be had, where nobody knows
+// the need: no other slot may hold any, and what others use is left to them.
 const Whole int64 = -1
 
 // View is what Plan decides from.
@@ -220,7 +221,7 @@ func (p planner) resolve(c Choice) (Choice, Verdict) {
 			return place, Lost
 		}
 		if share.Bytes == Whole {
-			place.Shares[i].Bytes = max(a.Capacity, 0)
+			place.Shares[i].Bytes = p.whole(a)
 		}
 		if a.Capacity != device.Unknown && place.Shares[i].Bytes > a.Capacity {
 			return place, TooLarge
@@ -230,6 +231,23 @@ func (p planner) resolve(c Choice) (Choice, Verdict) {
 		return place, Lost
 	}
 	return place, 0
+}
+
+// whole is all of an account's memory that slots have or could have.
+func (p planner) whole(a AccountView) int64 {
+	if a.Free == device.Unknown {
+		return max(a.Capacity, 0)
+	}
+	n := a.Free
+	for _, s := range p.Slots {
+		if s.ID != p.want.ID && s.Standing != Stuck {
+			n += holds(s, a.ID)
+		}
+	}
+	if a.Capacity != device.Unknown {
+		n = min(n, a.Capacity)
+	}
+	return max(n, 1) // of nothing, even an unknown need is too much
 }
 
 // occupied reports whether the place is not to be had whatever fits: another

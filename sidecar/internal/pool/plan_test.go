@@ -74,6 +74,10 @@ func TestPlan(t *testing.T) {
 	}{
 		{"fits", one, []SlotView{wants(0, on(10, "g"))}, Admit, nil, nil, []device.Share{{Device: "g", Bytes: 10}}},
 		{"whole", one, []SlotView{wants(0, on(Whole, "g"))}, Admit, nil, nil, []device.Share{{Device: "g", Bytes: 10}}},
+		{"whole, beside what others use", half, []SlotView{wants(0, on(Whole, "g"))}, Admit, nil, nil, []device.Share{{Device: "g", Bytes: 5}}},
+		{"whole, beside no other slot", half, []SlotView{wants(0, on(Whole, "g")), upOn("a", 1, "g")}, Evict, []string{"a"}, nil, nil},
+		{"whole of nothing", full, []SlotView{wants(0, on(Whole, "g"))}, NoMemory, nil, nil, nil},
+		{"whole, beside a stuck one", half, []SlotView{wants(0, on(Whole, "g")), upOn("a", 5, "g", stuckFast)}, Admit, nil, nil, []device.Share{{Device: "g", Bytes: 5}}},
 		{"too large", one, []SlotView{wants(0, on(11, "g"))}, TooLarge, nil, nil, nil},
 		{"nowhere", one, []SlotView{wants(0)}, Lost, nil, nil, nil},
 		{"device lost", one, []SlotView{wants(0, Choice{Lost: true, Shares: on(1, "g").Shares})}, Lost, nil, nil, nil},

@@ -259,12 +259,11 @@ func (a *actor) recheck() {
 	stamp, every := a.attempt.stamp, a.cfg.Recheck
 	say := a.speaker()
 	a.watch(func(ctx context.Context) {
+		if stamp == "" { // it failed before it was launched
+			stamp = stamper.Stamp(ctx)
+		}
 		for pause(ctx, every) {
-			now := stamper.Stamp(ctx)
-			if stamp == "" {
-				stamp = now
-			}
-			if now != stamp {
+			if stamper.Stamp(ctx) != stamp {
 				say(ctx, Reset, nil)
 				return
 			}
