@@ -107,7 +107,7 @@ func askOrder(a, b *entry) int {
 	x, y := a.oldest(), b.oldest()
 	switch {
 	case x.IsZero() && y.IsZero():
-		return cmpChain(int(b.spec.Model.Priority-a.spec.Model.Priority), a.ask.since.Compare(b.ask.since), cmpString(a.id, b.id))
+		return preloadOrder(a, b)
 	case x.IsZero():
 		return 1
 	case y.IsZero():

@@ -98,6 +98,7 @@ func (p *Pool) change(e *entry, s Spec) {
 		e.demand = idly
 	}
 	e.slot.Configure(p.slotConfig(e, s))
+	e.forgiven = true
 	if st := e.snap.State; st.Up() || st.Coming() || e.wanted {
 		e.unload(slot.WhyChanged)
 	}

@@ -34,9 +34,9 @@ func (p *Pool) load(id string, done chan error) {
 	case e.snap.State.Up() && !e.leaving:
 		done <- nil
 		return
-	case e.snap.State == slot.Error || e.snap.State == slot.ErrorBackoff:
+	case e.snap.State.Failed():
 		e.slot.Reset()
-		e.snap.State = slot.Offline // so that the failure is not told again before the slot reports
+		e.forgiven = true
 	}
 	e.demand = byHand
 	e.loads = append(e.loads, done)

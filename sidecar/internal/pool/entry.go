@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -17,13 +18,15 @@ type entry struct {
 
 	queue    queue[*Ticket]
 	granting int             // leases asked for and not yet answered
-	suspect  bool            // a retry has a lease and has not proved itself
+	proven   bool            // this engine has given somebody a frame
+	suspect  bool            // a retry has a lease
 	fell     bool            // its last attempt failed
 	wanted   bool            // told to come up, not yet heard
 	leaving  bool            // told to go, not yet heard
 	demand   demand          // to come up without a flight
 	loads    []chan error    // who waits for it to be up
 	gone     []chan struct{} // who waits for it to be down
+	forgiven bool            // told to forget its failures, not yet heard
 	removed  bool            // no longer declared
 	shut     bool            // grants no new lease, so that it can go
 	backlog  int             // flights that waited when it came up and wait still
@@ -41,11 +44,13 @@ func (p *Pool) look(e *entry) {
 	if p.entries[e.id] != e || p.closing {
 		return
 	}
-	e.answer()
+	if !e.forgiven {
+		e.answer()
+	}
 	switch s := e.snap.State; {
 	case e.removed:
 		return
-	case s == slot.Offline && e.needed() && !e.wanted:
+	case s == slot.Offline && e.needed() && !e.wanted && p.turn(e):
 		e.wanted = true
 		e.slot.Want()
 	case s.Up() && !e.leaving && !e.shut:
@@ -63,6 +68,25 @@ const (
 	idly          // preload: if there is room
 	byHand        // also if others have to go
 )
+
+// turn reports whether the slot may come up now: those that nobody waits for
+// do so one after the other, the highest priority first.
+func (p *Pool) turn(e *entry) bool {
+	if e.queue.len > 0 || e.demand != idly {
+		return true
+	}
+	for _, o := range p.entries {
+		waits := o.snap.State == slot.Offline || o.snap.State == slot.StartingMemory && o.lease == nil
+		if o != e && o.demand == idly && o.queue.len == 0 && waits && !o.removed && preloadOrder(o, e) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func preloadOrder(a, b *entry) int {
+	return cmpChain(cmp.Compare(b.spec.Model.Priority, a.spec.Model.Priority), cmp.Compare(a.id, b.id))
+}
 
 // needed reports whether anybody wants the slot up.
 func (e *entry) needed() bool { return e.queue.len > 0 || e.demand != nobody }
@@ -92,7 +116,7 @@ func (e *entry) drainTime() int {
 // grant asks the slot for as many leases as it may have.
 func (e *entry) grant() {
 	for e.snap.Leases+e.granting < e.snap.Parallel {
-		t, ok := e.queue.pop(func(t *Ticket) bool { return !t.request.Front || !e.suspect })
+		t, ok := e.queue.pop(func(t *Ticket) bool { return !t.request.Front || e.proven || !e.suspect })
 		if !ok {
 			return
 		}
@@ -132,8 +156,10 @@ func (p *Pool) reported(e *entry, r slot.Report) {
 		e.leaving = e.leaving && r.State.Up()
 		e.moved(was)
 	}
-	if r.Proved {
-		e.suspect = false
+	e.proven = e.proven || r.Proved
+	e.suspect = e.suspect && !r.Retry
+	if r.Reset {
+		e.forgiven = false
 	}
 	if r.Grant != nil {
 		e.granted(r.Grant)
@@ -166,11 +192,16 @@ func (e *entry) moved(was slot.State) {
 		e.demand = nobody
 		e.answerLoads(nil)
 	case s == slot.Offline:
-		e.shut, e.backlog, e.suspect = false, 0, false
+		e.shut, e.backlog, e.suspect, e.proven = false, 0, false, false
 		e.pool.replan()
 	}
 	if s == slot.Offline || s.Failed() {
 		e.answerGone()
+	}
+	for _, o := range e.pool.entries {
+		if o.demand == idly { // it may be its turn
+			e.pool.dirty[o] = true
+		}
 	}
 	if s != slot.StartingMemory {
 		e.leaveGate()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -553,52 +554,53 @@ func TestQuantile(t *testing.T) {
 func TestGate(t *testing.T) {
 	bubble("waits for other sidecars", t, func(t *testing.T) {
 		f := gpusOf(10 * gib)
-		turns, inside := 0, false
+		var turns atomic.Int32
+		var inside atomic.Bool
 		gate := func(ctx context.Context, on []device.ID) (func(), error) {
 			select {
 			case <-time.After(7 * time.Second):
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-			turns++
-			inside = true
-			return func() { inside = false }, nil
+			turns.Add(1)
+			inside.Store(true)
+			return func() { inside.Store(false) }, nil
 		}
 		b := newBench(t, Config{Devices: f, Gate: gate}, spec("a", slottest.New(slottest.Behaviour{Boot: 3 * time.Second}), memoryOf(gib)))
 		ticket := b.Request(Request{Slot: "a"})
 		time.Sleep(8 * time.Second)
 		b.wantState("a", slot.Starting)
-		if !inside {
+		if !inside.Load() {
 			t.Error("it loads outside the gate")
 		}
 		if _, err := ticket.Lease(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		b.wantAt(10 * time.Second)
-		if inside || turns != 1 {
-			t.Errorf("inside %t, %d turns", inside, turns)
+		if inside.Load() || turns.Load() != 1 {
+			t.Errorf("inside %t, %d turns", inside.Load(), turns.Load())
 		}
 	})
 	bubble("gives up its place", t, func(t *testing.T) {
-		waiting := 0
+		var waiting atomic.Int32
 		gate := func(ctx context.Context, _ []device.ID) (func(), error) {
-			waiting++
+			waiting.Add(1)
 			<-ctx.Done()
-			waiting--
+			waiting.Add(-1)
 			return nil, ctx.Err()
 		}
 		b := newBench(t, Config{Devices: gpusOf(10 * gib), Gate: gate}, spec("a", slottest.New(slottest.Behaviour{}), memoryOf(gib)))
 		ticket := b.Request(Request{Slot: "a"})
 		time.Sleep(time.Second)
-		if waiting != 1 {
-			t.Fatalf("%d wait", waiting)
+		if n := waiting.Load(); n != 1 {
+			t.Fatalf("%d wait", n)
 		}
 		if err := b.Unload(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if waiting != 0 {
-			t.Errorf("%d wait", waiting)
+		if n := waiting.Load(); n != 0 {
+			t.Errorf("%d wait", n)
 		}
 		if _, err := ticket.Lease(t.Context()); err == nil {
 			t.Error("a lease was granted")

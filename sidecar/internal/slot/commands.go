@@ -68,7 +68,7 @@ func (a *actor) released(l *Lease) {
 	a.changed = true
 	a.lastUsed = time.Now()
 	a.report.Held = a.lastUsed.Sub(l.since)
-	a.report.Proved = l.retry
+	a.report.Retry = l.retry
 	if len(a.attempt.leases) == 0 {
 		a.apply(Emptied)
 	}
@@ -77,7 +77,7 @@ func (a *actor) released(l *Lease) {
 func (a *actor) proved(l *Lease) {
 	a.changed = true
 	a.failures = 0
-	a.report.Proved = l.retry
+	a.report.Proved = true
 }
 
 // doubted is told by a lease whose request was answered "loading".
@@ -116,6 +116,11 @@ func (a *actor) hurry() {
 	}
 }
 
+func (a *actor) reset() {
+	a.changed, a.report.Reset = true, true
+	a.apply(Reset)
+}
+
 func (a *actor) tune(unloadAfter time.Duration) {
 	if a.cfg.UnloadAfter == unloadAfter {
 		return
@@ -128,8 +133,8 @@ func (a *actor) tune(unloadAfter time.Duration) {
 func (a *actor) configure(c Config) {
 	a.changed = true
 	a.next = &c
-	if a.state.resting() {
-		a.apply(Reset) // leads to Offline
+	a.reset() // what rests is offline then
+	if a.state == Offline {
 		a.settled()
 	}
 }

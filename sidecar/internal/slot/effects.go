@@ -212,7 +212,7 @@ func (a *actor) revoke() {
 	loss := a.loss()
 	for l := range a.attempt.leases {
 		l.lose(loss)
-		a.report.Proved = a.report.Proved || l.retry
+		a.report.Retry = a.report.Retry || l.retry
 	}
 	clear(a.attempt.leases)
 }

@@ -104,7 +104,7 @@ func (s *Slot) Unload(why Why) { s.tell(func(a *actor) { a.unload(why) }) }
 func (s *Slot) Hurry() { s.tell(func(a *actor) { a.hurry() }) }
 
 // Reset makes the slot forget its failures.
-func (s *Slot) Reset() { s.tell(func(a *actor) { a.apply(Reset) }) }
+func (s *Slot) Reset() { s.tell(func(a *actor) { a.reset() }) }
 
 // Doubt asks a slot that is up to prove itself before its next lease.
 func (s *Slot) Doubt() { s.tell(func(a *actor) { a.suspended() }) }

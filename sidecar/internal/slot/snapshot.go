@@ -65,7 +65,9 @@ type Report struct {
 	Grant  *Grant  // answers Slot.Grant
 	Booted *Booted // it came up for the first time in this incarnation
 	Failed *Exit   // a failure was counted
-	Proved bool    // a retry got its first frame, or is gone
+	Reset  bool    // it was told to forget its failures, and has
+	Proved bool    // a request got its first frame
+	Retry  bool    // the lease of a retry is over
 
 	Held time.Duration // of the lease that ended; 0 = none did
 }
