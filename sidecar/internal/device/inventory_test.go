@@ -145,7 +145,7 @@ func TestInventory(t *testing.T) {
 		s := &fakeSource{name: "a"}
 		i := NewInventory(s)
 		defer i.Close()
-		time.AfterFunc(time.Second, func() { s.set(func() { s.free = 5 }) })
+		time.AfterFunc(900*time.Millisecond, func() { s.set(func() { s.free = 5 }) })
 		began := time.Now()
 		if !i.Until(t.Context(), func(r Reading) bool { return r.Devices[0].Free == 5 }) {
 			t.Error("it did not come to hold")

@@ -266,7 +266,7 @@ func TestGPU(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if done["a"] != 10*time.Second || done["b"] != 20*time.Second || done["c"] != 10*time.Second {
+		if done["a"]+done["b"] != 30*time.Second || max(done["a"], done["b"]) != 20*time.Second || done["c"] != 10*time.Second {
 			t.Errorf("up at %v", done)
 		}
 	})
