@@ -17,7 +17,7 @@ var ErrClosed = errors.New("registry is closed")
 type Config struct {
 	Check   Check
 	Store   Store       // nil = nothing is kept over a restart
-	Changed func(*View) // called by the registry's goroutine, in order; may block it
+	Changed func(*View) // called by New, then by the registry's goroutine, before the view can be seen; may block it
 	Log     hclog.Logger
 }
 
@@ -50,7 +50,9 @@ func New(cfg Config) *Registry {
 			t.seq = max(t.seq, e.Seq)
 		}
 	}
-	r.view.Store(newView(t, cfg.Check, time.Now()))
+	view := newView(t, cfg.Check, time.Now())
+	r.tell(view, &View{})
+	r.view.Store(view)
 	go r.run(t)
 	return r
 }
@@ -93,16 +95,15 @@ func (r *Registry) apply(ctx context.Context, change func(table) table) (*View, 
 
 func (r *Registry) run(t table) {
 	defer close(r.done)
-	r.tell(r.View(), &View{})
 	for {
 		select {
 		case q := <-r.inbox:
 			t = q.change(t)
 			old, view := r.View(), newView(t, r.cfg.Check, time.Now())
+			r.save(t)
+			r.tell(view, old) // before anyone sees it: what it names must be there
 			r.view.Store(view)
 			close(old.replaced)
-			r.save(t)
-			r.tell(view, old)
 			q.reply <- view
 		case <-r.quit:
 			return

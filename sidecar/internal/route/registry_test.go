@@ -176,3 +176,25 @@ func TestChangesAreToldInOrder(t *testing.T) {
 		t.Errorf("Put after Close: %v, want ErrClosed", err)
 	}
 }
+
+// Whoever sees a slot in a view finds it in the pool: Changed has returned.
+func TestViewIsSeenWhenWhatItNamesIsThere(t *testing.T) {
+	store := File(filepath.Join(t.TempDir(), "routes.json"))
+	a := declared("a@file", 10, model("one", "1.gguf"))
+	put(t, registry(t, Config{Store: store}), a)
+	told := 0
+	var r *Registry
+	r = registry(t, Config{Store: store, Changed: func(v *View) {
+		told++
+		if r != nil && r.View() == v {
+			t.Error("the view was seen before Changed returned")
+		}
+	}})
+	if _, _, f := r.View().Find(proof(a, "one")); f != nil || told != 1 {
+		t.Errorf("after New: told %d times, %v", told, f)
+	}
+	put(t, r, declared("b@file", 10, model("two", "2.gguf")))
+	if told != 2 {
+		t.Errorf("told %d times", told)
+	}
+}
