@@ -28,7 +28,8 @@ func TestBar4OneFlight(t *testing.T) {
 		}
 		return seen[0]
 	}
-	s.Move("slow", "load") // so that it is known
+	s.Await("slow", 10*time.Second, "offline") // the route is declared
+	s.Move("slow", "load")
 
 	t.Run("two at once", func(t *testing.T) {
 		before := cold(t)

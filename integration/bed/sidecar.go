@@ -24,7 +24,6 @@ type Sidecar struct {
 	data    string // host:port
 	control string
 	env     []string
-	config  string // hal0.yml, "" = none
 	args    []string
 }
 
@@ -35,12 +34,14 @@ func NewSidecar(t testing.TB, config string) *Sidecar {
 	s := &Sidecar{t: t, dir: t.TempDir()}
 	s.data = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
 	s.control = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
-	s.write("hal0.yml", config, 0o644)
-	s.config = filepath.Join(s.dir, "hal0.yml")
 	s.args = []string{
 		"--listen.data=" + s.data, "--listen.control=" + s.control,
 		"--state=" + filepath.Join(s.dir, "state"), "--token=" + s.TokenFile(),
 		"--log.level=debug", "--log.format=text",
+	}
+	if config != "" {
+		s.write("hal0.yml", config, 0o644)
+		s.args = append(s.args, "--config="+filepath.Join(s.dir, "hal0.yml"))
 	}
 	if llama := filepath.Join(Cache(), "llama-server"); exists(llama) {
 		s.args = append(s.args, "--llamaServer="+s.tapped(llama))
@@ -86,7 +87,7 @@ func (s *Sidecar) Start() *Sidecar {
 // Launch starts the sidecar and waits for nothing.
 func (s *Sidecar) Launch() *Sidecar {
 	s.t.Helper()
-	cmd := exec.Command(Hal0(s.t), append([]string{"serve", "--config=" + s.config}, s.args...)...)
+	cmd := exec.Command(Hal0(s.t), append([]string{"serve"}, s.args...)...)
 	cmd.Env = append(Environment(), s.env...)
 	s.Process = Start(s.t, "sidecar", cmd)
 	return s
