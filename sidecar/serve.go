@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -28,7 +29,7 @@ func serveCommand() *cobra.Command {
 		DisableFlagParsing: true, // the flags are the configuration's keys
 		RunE: func(c *cobra.Command, args []string) error {
 			if wantsHelp(args) {
-				return c.Help()
+				return helpWithKeys(c, config.Default())
 			}
 			return run(c.Context(), c.ErrOrStderr(), nil, func() (*config.Config, error) {
 				cfg := config.Default()
@@ -63,6 +64,15 @@ func run(ctx context.Context, logs io.Writer, ready func(*sidecar), load loader)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
 	return s.serve(ctx, again, load)
+}
+
+// helpWithKeys prints a command's help and what its configuration can say.
+func helpWithKeys(c *cobra.Command, defaults *config.Config) error {
+	if err := c.Help(); err != nil {
+		return err
+	}
+	fmt.Fprint(c.OutOrStdout(), "\nKeys:\n")
+	return config.WriteKeys(c.OutOrStdout(), defaults)
 }
 
 func wantsHelp(args []string) bool {

@@ -24,7 +24,7 @@ func upCommand(stdout io.Writer) *cobra.Command {
 		DisableFlagParsing: true, // the flags are the configuration's keys
 		RunE: func(c *cobra.Command, args []string) error {
 			if wantsHelp(args) {
-				return c.Help()
+				return helpWithKeys(c, upDefaults())
 			}
 			model, args, err := takeFlag(args, "model")
 			if err != nil {
@@ -32,9 +32,7 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			}
 			var note string
 			return run(c.Context(), c.ErrOrStderr(), func(s *sidecar) { greet(stdout, s, note) }, func() (*config.Config, error) {
-				cfg := config.Default()
-				cfg.Listen = config.Listen{Data: upAddress, Control: upAddress}
-				cfg.Log.Level = "warn"
+				cfg := upDefaults()
 				if err := config.Load(cfg, args, os.Environ()); err != nil {
 					return nil, err
 				}
@@ -44,6 +42,13 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			})
 		},
 	}
+}
+
+func upDefaults() *config.Config {
+	cfg := config.Default()
+	cfg.Listen = config.Listen{Data: upAddress, Control: upAddress}
+	cfg.Log.Level = "warn"
+	return cfg
 }
 
 // takeFlag takes --name=value or --name value out of the arguments.

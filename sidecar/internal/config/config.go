@@ -77,9 +77,9 @@ type Limits struct {
 	Queue       int            `description:"Waiting requests per slot." json:"queue"`
 	Connections int            `description:"Connections to the data listener." json:"connections"`
 	Replay      Replay         `description:"Memory for streams that others may still join." json:"replay"`
-	Starvation  types.Duration `description:"Longest wait of a slot's oldest request before another slot must make room." json:"starvation"`
-	Drain       types.Duration `description:"How long a slot that is told to leave lets its streams run." json:"drain"`
-	Grace       types.Duration `description:"How long an engine has between TERM and KILL." json:"grace"`
+	Starvation  types.Duration `description:"Longest wait of a slot's oldest request before another slot must make room, such as 30s." json:"starvation"`
+	Drain       types.Duration `description:"How long a slot that is told to leave lets its streams run, such as 30s." json:"drain"`
+	Grace       types.Duration `description:"How long an engine has between TERM and KILL, such as 30s." json:"grace"`
 }
 
 // Replay bounds what the hub keeps.
