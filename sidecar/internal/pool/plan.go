@@ -11,60 +11,6 @@ import (
 // the need: no other slot may hold any, and what others use is left to them.
 const Whole int64 = -1
 
-// View is what Plan decides from.
-type View struct {
-	Now        time.Time
-	Starvation time.Duration // a waiter older than this has a right to its slot
-	Slots      []SlotView
-	Accounts   []AccountView
-}
-
-// SlotView is one slot in a View.
-type SlotView struct {
-	ID       string
-	Standing Standing
-	Holds    []device.Share // reserved, by account
-	Leases   int
-	Waiting  int
-	Oldest   time.Time // waiter; zero = none
-	Choices  []Choice  // where it may go, best first
-	Shut     bool      // it grants no new lease: somebody starves
-	Backlog  int       // flights that waited when it came up and wait still
-	UpSince  time.Time
-	UsedAt   time.Time     // when its last lease ended, or it came up
-	Reload   time.Duration // what coming back costs
-	Pin      bool
-	Priority int64 // higher stays longer
-}
-
-// Choice is one place where a slot may go.
-type Choice struct {
-	Devices []device.ID
-	Shares  []device.Share // by account; Whole is the account's capacity
-	Lost    bool           // one of the devices does not work
-}
-
-// Standing is what a slot's state means for planning.
-type Standing uint8
-
-// Standings of a slot.
-const (
-	Down    Standing = iota + 1 // holds nothing
-	Loading                     // holds memory, on its way up
-	Up                          // holds memory, grants leases
-	Going                       // holds memory, on its way down
-	Stuck                       // holds memory that nobody can free
-)
-
-// AccountView is the memory of one device, or of several that share it.
-type AccountView struct {
-	ID       device.ID
-	Capacity int64 // that may be reserved in all; Unknown = no limit
-	Free     int64 // by the ledger and by the device; Unknown = no limit
-	Serial   bool  // one load at a time
-	Blocked  bool  // what is free belongs to somebody who waited longer
-}
-
 // Verdict is what Plan says about the slot that wants to start.
 type Verdict uint8
 
