@@ -2,10 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
-	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/hub"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 )
@@ -49,6 +49,8 @@ const (
 	defaultHeartbeat = 10 * time.Second
 	// finalWithin is how long a client may take to read its last frame.
 	finalWithin = 10 * time.Second
+	// stuckWithin is how long one write to a client may take.
+	stuckWithin = time.Minute
 	// largeWrite bounds what is put together for one write, in bytes.
 	largeWrite = 64 << 10
 	never      = 24 * time.Hour
@@ -71,34 +73,10 @@ func reply(w http.ResponseWriter, r *http.Request, s *relay.Subscription, o repl
 	stop := context.AfterFunc(r.Context(), s.Kick)
 	defer stop()
 	s.OnCut(p.hurry)
+	s.Direct(p.direct)
 	p.serve(r.Context())
 	p.told.Cold = s.Cold()
 	return p.told
-}
-
-// phase of a reply.
-type phase uint8
-
-const (
-	phaseHeld   phase = iota + 1 // nothing was sent
-	phaseStream                  // headers of a stream were sent: whole events only
-	phaseBody                    // another body has begun
-)
-
-// replier is one reply. It belongs to the handler's goroutine, but for hurry.
-type replier struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	sub     *relay.Subscription
-	o       replyOptions
-	told    told
-
-	phase    phase
-	arrived  time.Time
-	commitAt time.Time // zero = never
-	wrote    time.Time // the last write of any kind, in phaseStream
-	timer    *time.Timer
-	alarm    time.Time // when timer fires: never later than something is due
 }
 
 // serve runs until the flight has ended or the client is gone. It waits in one
@@ -106,152 +84,68 @@ type replier struct {
 func (p *replier) serve(ctx context.Context) {
 	for {
 		frames, state := p.sub.Take()
-		if len(frames) > 0 && p.deliver(frames) != nil {
-			p.told.Outcome = outcomeCancelled
-			return
+		if ctx.Err() != nil || !p.turn(frames, state) {
+			break
 		}
-		if state != hub.Open {
-			p.end(p.sub.Outcome(state))
-			return
+		if len(frames) == 0 {
+			<-p.sub.Wake()
 		}
-		if len(frames) > 0 {
-			continue
-		}
-		if ctx.Err() != nil || p.due() != nil {
-			p.told.Outcome = outcomeCancelled
-			return
-		}
-		<-p.sub.Wake()
 	}
+	if !p.mu.TryLock() { // the flight is writing to a client that is gone
+		_ = p.control.SetWriteDeadline(time.Now())
+		p.mu.Lock()
+	}
+	defer p.mu.Unlock()
+	p.over = true
+	p.gone()
 }
 
-// due does what time asks for: commit, heartbeat. It is called when there is
-// nothing to deliver.
-func (p *replier) due() error {
+// turn does what there is to do now; false if that was the last.
+func (p *replier) turn(frames [][]byte, state hub.State) bool {
+	if !p.mu.TryLock() {
+		if len(frames) == 0 && state == hub.Open {
+			p.stuck()
+			return true
+		}
+		p.mu.Lock()
+	}
+	defer p.mu.Unlock()
+	p.stuckAt = 0
+	if p.broken || len(frames) > 0 && p.deliver(frames) != nil {
+		return false
+	}
+	if state != hub.Open {
+		p.end(p.sub.Outcome(state))
+		return false
+	}
+	return len(frames) > 0 || p.due() == nil
+}
+
+// stuck looks at a write of the flight's that is under way: one that takes too
+// long is given up.
+func (p *replier) stuck() {
 	now := time.Now()
-	if now.Before(p.alarm) {
-		return nil
+	switch n := p.directs.Load(); {
+	case p.stuckAt != n:
+		p.stuckAt, p.stuckSince = n, now
+	case now.Sub(p.stuckSince) >= stuckWithin:
+		p.lagged.Store(true)
+		_ = p.control.SetWriteDeadline(now)
 	}
-	if left := p.until(now); left > 0 {
-		p.alarmIn(now, left)
-		return nil
-	}
-	if p.phase == phaseHeld {
-		p.commit(http.StatusOK)
-	} else if _, err := p.w.Write(heartbeat(p.o.Family)); err != nil {
-		return err
-	}
-	if err := p.control.Flush(); err != nil {
-		return err
-	}
-	p.wrote = time.Now()
-	p.alarmIn(p.wrote, p.o.Heartbeat)
-	return nil
+	p.alarmIn(now, min(p.o.Heartbeat, stuckWithin))
 }
 
-// until is how long nothing is due.
-func (p *replier) until(now time.Time) time.Duration {
-	switch {
-	case p.phase == phaseStream:
-		return p.wrote.Add(p.o.Heartbeat).Sub(now)
-	case p.phase == phaseBody || p.commitAt.IsZero():
-		return never
-	}
-	return p.commitAt.Sub(now)
-}
+// errOver is a delivery to a client that is gone.
+var errOver = errors.New("the client is gone")
 
-func (p *replier) alarmIn(now time.Time, d time.Duration) {
-	p.alarm = now.Add(d)
-	p.timer.Reset(d)
-}
-
-// heartbeat is a sign of life that every client of the family swallows.
-func heartbeat(family string) []byte {
-	if family == wire.FamilyMessages {
-		return []byte("event: ping\ndata: {\"type\": \"ping\"}\n\n")
+// direct is called by the flight's writer, in its goroutine, where this is the
+// only client: see hub.Subscription.Direct.
+func (p *replier) direct(frames [][]byte) error {
+	p.directs.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over || p.broken {
+		return errOver
 	}
-	return []byte(":\n")
-}
-
-// commit sends the headers of a stream of events.
-func (p *replier) commit(status int) {
-	h := p.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Accel-Buffering", "no")
-	h.Set(wire.HeaderHeartbeat, seconds(p.o.Heartbeat))
-	p.describe(h)
-	p.send(status)
-	p.phase, p.wrote = phaseStream, time.Now()
-	if next := p.wrote.Add(p.o.Heartbeat); next.Before(p.alarm) {
-		p.alarmIn(p.wrote, p.o.Heartbeat)
-	}
-}
-
-// deliver writes frames and, before the first of them, headers.
-func (p *replier) deliver(frames [][]byte) error {
-	if p.told.Events == 0 {
-		p.told.FirstByte = time.Since(p.arrived)
-	}
-	if p.phase == phaseHeld {
-		p.head()
-	}
-	for len(frames) > 0 {
-		n, err := p.write(frames)
-		if err != nil {
-			return err
-		}
-		frames = frames[n:]
-	}
-	if err := p.control.Flush(); err != nil {
-		return err
-	}
-	p.wrote = time.Now()
-	return nil
-}
-
-// head sends the engine's status and what clients may see of its headers.
-func (p *replier) head() {
-	head, _ := p.sub.Head()
-	if head.SSE {
-		p.commit(head.Status)
-		return
-	}
-	h := p.w.Header()
-	for name, values := range head.Header {
-		h[name] = values
-	}
-	p.describe(h)
-	p.send(head.Status)
-	p.phase = phaseBody
-}
-
-// write writes some of the frames, as one piece where several wait, and
-// returns how many.
-func (p *replier) write(frames [][]byte) (int, error) {
-	n, size := 1, len(frames[0])
-	for n < len(frames) && size+len(frames[n]) <= largeWrite {
-		size += len(frames[n])
-		n++
-	}
-	piece := frames[0]
-	if n > 1 {
-		piece = make([]byte, 0, size)
-		for _, f := range frames[:n] {
-			piece = append(piece, f...)
-		}
-	}
-	if _, err := p.w.Write(piece); err != nil {
-		return 0, err
-	}
-	p.told.Events += n
-	p.told.Bytes += int64(size)
-	return n, nil
-}
-
-// hurry is called, from another goroutine, when the hub has cut this reader
-// off: it may be blocked in a write.
-func (p *replier) hurry() {
-	// A writer that knows no deadlines is a test's, and does not block.
-	_ = p.control.SetWriteDeadline(time.Now().Add(finalWithin))
+	return p.deliver(frames)
 }

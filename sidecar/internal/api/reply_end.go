@@ -10,6 +10,20 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 )
 
+// gone tells the outcome of a client that left before it was told any. One that
+// has all events needs no more.
+func (p *replier) gone() {
+	switch {
+	case p.told.Outcome != "":
+	case p.lagged.Load():
+		p.told.Outcome, p.told.Code = outcomeFailed, wire.CodeLagged
+	case !p.broken && p.sub.Whole():
+		p.told.Outcome = outcomeOK
+	default:
+		p.told.Outcome = outcomeCancelled
+	}
+}
+
 // end tells the outcome in the way that is left: a status, a last event, or
 // none at all.
 func (p *replier) end(o relay.Outcome) {

@@ -5,17 +5,26 @@ import (
 	"time"
 )
 
-// Append adds frames to the log. The frames must not be written again. It
-// waits while nobody reads, and while even the fastest reader is far behind; it
-// returns the cause when the flight's context ends.
-func (f *Flight[H, O]) Append(frames ...[]byte) error {
+// Append adds frames to the log, or hands them to the only reader; if kept, they
+// must not be written again. It waits while nobody reads, and while even the
+// fastest reader is far behind; it returns the cause when the flight's context
+// ends.
+func (f *Flight[H, O]) Append(frames ...[]byte) (kept bool, err error) {
 	total := int64(0)
 	f.mu.Lock()
+	if s := f.directLocked(frames); s != nil {
+		f.mu.Unlock()
+		if s.sink(frames) != nil {
+			s.Leave()
+			s.Kick()
+		}
+		return false, f.stopped()
+	}
 	for _, frame := range frames {
 		if f.crowdedLocked(int64(len(frame))) {
 			if err := f.waitForRoom(int64(len(frame))); err != nil {
 				f.mu.Unlock()
-				return err
+				return true, err
 			}
 		}
 		total = f.appendLocked(frame)
@@ -26,7 +35,34 @@ func (f *Flight[H, O]) Append(frames ...[]byte) error {
 	if total > f.hub.config.ReplayTotal && f.hub.windows.Load() > 0 {
 		f.hub.relieve()
 	}
+	return true, f.stopped()
+}
+
+// stopped is the cause of the context's end, once it has ended.
+func (f *Flight[H, O]) stopped() error {
+	if f.ctx.Err() == nil { // that is cheaper than the cause
+		return nil
+	}
 	return context.Cause(f.ctx)
+}
+
+// directLocked returns the reader that the frames are handed to without the
+// log, and counts them as read: the flight's only one, nobody else can come, it
+// has read everything, and it wants that. Else nil.
+func (f *Flight[H, O]) directLocked(frames [][]byte) *Subscription[H, O] {
+	if len(f.readers) != 1 || f.open || f.undecided {
+		return nil
+	}
+	s := f.readers[0]
+	if s.sink == nil || !s.parked || s.next != f.log.end() {
+		return nil
+	}
+	for _, frame := range frames {
+		f.written += int64(len(frame))
+	}
+	f.hub.size.Add(-f.log.skip(len(frames)))
+	s.next, s.taken = f.log.end(), f.written
+	return s
 }
 
 // appendLocked returns the size of all logs.

@@ -397,7 +397,7 @@ func TestOnlyReaderSetsThePace(t *testing.T) {
 		written := 0
 		s := subscribe(t, h, Arrival[string, string]{Join: Own, Run: func(_ context.Context, f *testFlight) string {
 			for ; written < 50; written++ {
-				if f.Append([]byte("0123456789")) != nil {
+				if _, err := f.Append([]byte("0123456789")); err != nil {
 					break
 				}
 			}
@@ -429,10 +429,12 @@ func TestReaderThatTakesNothingIsCutOff(t *testing.T) {
 		h := newHub(t, Config[string]{Pace: 100})
 		s := subscribe(t, h, Arrival[string, string]{Join: Own, Run: func(_ context.Context, f *testFlight) string {
 			f.Dispatch()
-			for f.Append([]byte("0123456789")) == nil {
+			for {
+				if _, err := f.Append([]byte("0123456789")); err != nil {
+					return "stopped"
+				}
 				time.Sleep(time.Millisecond)
 			}
-			return "stopped"
 		}})
 		time.Sleep(59 * time.Second)
 		synctest.Wait()

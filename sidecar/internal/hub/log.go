@@ -39,6 +39,14 @@ func (l *log) trim(keep int) int64 {
 	return size
 }
 
+// skip counts n frames that are not kept, and drops what is; it returns the
+// size of that.
+func (l *log) skip(n int) int64 {
+	size := l.size
+	l.first, l.frames, l.size = l.end()+n, nil, 0
+	return size
+}
+
 // from returns the frames from number i on and their size.
 func (l *log) from(i int) ([][]byte, int64) {
 	frames := l.frames[i-l.first:]

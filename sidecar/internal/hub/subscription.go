@@ -31,10 +31,11 @@ type Subscription[H, O any] struct {
 	wake   chan struct{} // capacity 1
 
 	// Guarded by flight.mu.
-	next   int   // number of the next frame to take
-	taken  int64 // bytes taken
-	place  int   // in flight.readers
-	parked bool  // listed in flight.parked
+	sink   func(frames [][]byte) error // of Direct
+	next   int                         // number of the next frame to take
+	taken  int64                       // bytes taken
+	place  int                         // in flight.readers
+	parked bool                        // listed in flight.parked
 	cut    bool
 	gone   bool // no longer in flight.readers
 	onCut  func()
@@ -99,6 +100,17 @@ func (s *Subscription[H, O]) Outcome() O {
 	s.flight.mu.Lock()
 	defer s.flight.mu.Unlock()
 	return s.flight.outcome
+}
+
+// Direct lets the flight's writer hand frames to sink in its own goroutine,
+// while this reader waits in Wake, is the only one, and nobody else can come:
+// the writer then waits for it, as it has nobody else to serve. Take does not
+// return those frames, and sink must not keep them. If it returns an error, the
+// place is given up. Call Direct before the first Take.
+func (s *Subscription[H, O]) Direct(sink func(frames [][]byte) error) {
+	s.flight.mu.Lock()
+	defer s.flight.mu.Unlock()
+	s.sink = sink
 }
 
 // OnCut makes f be called, in a goroutine of its own, if the reader is cut off:

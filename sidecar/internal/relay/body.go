@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -23,7 +22,7 @@ func (c *call) relayJSON(head Head, body io.Reader) ending {
 	if len(held) == holdBody {
 		return c.relayBytes(head, body, held)
 	}
-	if bytes.Contains(held, errorText) && isError(held) && !isResponse(held) {
+	if mentionsError(held) && isError(held) && !isResponse(held) {
 		return ending{how: complains, failure: readComplaint(0, held).failure()}
 	}
 	if len(held) == 0 {
@@ -31,7 +30,7 @@ func (c *call) relayJSON(head Head, body io.Reader) ending {
 	}
 	head.Header.Set("Content-Length", strconv.Itoa(len(held)))
 	c.begin(head)
-	if err := c.push(held); err != nil {
+	if _, err := c.push(held); err != nil {
 		return ending{how: torn, err: err}
 	}
 	return ending{how: whole}
@@ -48,7 +47,7 @@ func isResponse(text []byte) bool {
 func (c *call) relayBytes(head Head, body io.Reader, before []byte) ending {
 	if len(before) > 0 {
 		c.begin(head)
-		if err := c.push(before); err != nil {
+		if _, err := c.push(before); err != nil {
 			return ending{how: torn, err: err}
 		}
 	}
@@ -62,10 +61,13 @@ func (c *call) relayBytes(head Head, body io.Reader, before []byte) ending {
 			c.begin(head)
 		}
 		if n > 0 {
-			if err := c.push(block[:n:n]); err != nil {
+			kept, err := c.push(block[:n:n])
+			if err != nil {
 				return ending{how: torn, err: err}
 			}
-			block = block[n:]
+			if kept {
+				block = block[n:]
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return ending{how: whole}

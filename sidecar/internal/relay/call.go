@@ -71,7 +71,7 @@ func (c *call) exchange(ctx context.Context) (end ending, loading bool) {
 	head := Head{Status: resp.StatusCode, Header: clientHeader(resp.Header), SSE: kind == "text/event-stream"}
 	switch {
 	case head.SSE:
-		return c.relayEvents(head, body), false
+		return c.relayEvents(head, resp.Body), false
 	case c.stream:
 		return c.notEvents(kind, body), false
 	case kind == "application/json":
@@ -139,12 +139,12 @@ func (c *call) begin(head Head) {
 	}
 }
 
-// push appends frames; an error means that the flight's context has ended.
-func (c *call) push(frames ...[]byte) error {
+// push appends frames. If kept, they must not be written again; an error means
+// that the flight's context has ended.
+func (c *call) push(frames ...[]byte) (kept bool, err error) {
 	c.guard.busy.Store(true)
-	err := c.hub.Append(frames...)
-	c.guard.alive()
+	kept, err = c.hub.Append(frames...)
 	c.guard.busy.Store(false)
 	c.lease.Proved()
-	return err
+	return kept, err
 }

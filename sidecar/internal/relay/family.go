@@ -41,9 +41,9 @@ func (m meaning) String() string {
 
 // style is what sets a family's streams apart.
 type style struct {
-	names bool                    // events have names
-	read  func(sse.Event) meaning // what one means
-	done  []byte                  // the event that ends a stream where the engine forgot it
+	names bool                     // events have names
+	read  func(*sse.Event) meaning // what one means
+	done  []byte                   // the event that ends a stream where the engine forgot it
 }
 
 var doneData = []byte("[DONE]")
@@ -60,26 +60,59 @@ func styleOf(family string) style {
 	return style{names: true, read: readPlain}
 }
 
+// word is a quoted name that events are searched for. The search goes by a
+// part of it that begins with a byte, or two, that are rare in events; by the
+// quote it would take ten times as long.
+type word struct{ front, back []byte }
+
 var (
-	finishReason = []byte(`"finish_reason"`)
-	errorText    = []byte(`"error"`)
+	finishReason = word{[]byte(`"finish`), []byte(`_reason"`)}
+	errorText    = word{[]byte(`"e`), []byte(`rror"`)}
 )
 
+// in returns the rest of data behind the word.
+func (w word) in(data []byte) ([]byte, bool) {
+	for from := 0; ; {
+		i := bytes.Index(data[from:], w.back)
+		if i < 0 {
+			return nil, false
+		}
+		i += from
+		from = i + len(w.back)
+		if bytes.HasSuffix(data[:i], w.front) {
+			return data[from:], true
+		}
+	}
+}
+
+// mentionsError reports whether data may be an error.
+func mentionsError(data []byte) bool {
+	_, ok := errorText.in(data)
+	return ok
+}
+
 // readChat reads an event of chat/completions and completions.
-func readChat(e sse.Event) meaning {
+func readChat(e *sse.Event) meaning {
 	switch {
 	case bytes.Equal(e.Data, doneData):
 		return last
-	case e.Name == "error" || bytes.Contains(e.Data, errorText) && isError(e.Data):
+	case e.Name == "error":
 		return mishap
-	case hasValue(e.Data, finishReason):
+	}
+	named, value := valueOf(e.Data, finishReason)
+	switch {
+	case named && !value: // a chunk as most are
+		return content
+	case mentionsError(e.Data) && isError(e.Data):
+		return mishap
+	case value:
 		return finish
 	}
 	return content
 }
 
 // readResponses reads an event of /v1/responses.
-func readResponses(e sse.Event) meaning {
+func readResponses(e *sse.Event) meaning {
 	switch kind := kindOf(e); kind {
 	case "response.completed", "response.incomplete":
 		return last
@@ -93,7 +126,7 @@ func readResponses(e sse.Event) meaning {
 		if bytes.Equal(e.Data, doneData) { // some engines add it; the family has none
 			return ping
 		}
-		if bytes.Contains(e.Data, errorText) && isError(e.Data) {
+		if mentionsError(e.Data) && isError(e.Data) {
 			return mishap
 		}
 	}
@@ -101,7 +134,7 @@ func readResponses(e sse.Event) meaning {
 }
 
 // readMessages reads an event of Anthropic's /v1/messages.
-func readMessages(e sse.Event) meaning {
+func readMessages(e *sse.Event) meaning {
 	switch kindOf(e) {
 	case "ping":
 		return ping
@@ -113,7 +146,7 @@ func readMessages(e sse.Event) meaning {
 		if bytes.Equal(e.Data, doneData) {
 			return ping
 		}
-		if bytes.Contains(e.Data, errorText) && isError(e.Data) {
+		if mentionsError(e.Data) && isError(e.Data) {
 			return mishap
 		}
 	}
@@ -127,12 +160,12 @@ var typedStreams = []string{"speech.", "transcript.", "image_generation.", "imag
 // readPlain reads an event of an endpoint whose answer is usually one body:
 // speech, transcription, images, llama.cpp's infill. Where nothing says which
 // event is the last, any may be.
-func readPlain(e sse.Event) meaning {
+func readPlain(e *sse.Event) meaning {
 	kind := kindOf(e)
 	switch {
 	case bytes.Equal(e.Data, doneData):
 		return last
-	case kind == "error" || bytes.Contains(e.Data, errorText) && isError(e.Data):
+	case kind == "error" || mentionsError(e.Data) && isError(e.Data):
 		return mishap
 	case kind == "ping" || kind == "keepalive":
 		return ping
@@ -150,7 +183,7 @@ func readPlain(e sse.Event) meaning {
 }
 
 // kindOf is an event's name, or the type that its data states.
-func kindOf(e sse.Event) string {
+func kindOf(e *sse.Event) string {
 	if e.Name != "" && e.Name != "message" {
 		return e.Name
 	}
@@ -167,19 +200,20 @@ func kindOf(e sse.Event) string {
 	return kind
 }
 
-// hasValue reports whether the name, with its quotes, stands in the data as a
-// member's name with another value than null. Inside a string the quotes would
-// be escaped.
-func hasValue(data, name []byte) bool {
+// valueOf reports whether the word stands in the data as a member's name, and
+// whether one such member has another value than null. Inside a string the
+// word's quotes would be escaped.
+func valueOf(data []byte, w word) (named, value bool) {
 	for {
-		i := bytes.Index(data, name)
-		if i < 0 {
-			return false
+		rest, ok := w.in(data)
+		if !ok {
+			return named, false
 		}
-		data = data[i+len(name):]
+		data = rest
 		if j := space(data, 0); j < len(data) && data[j] == ':' {
+			named = true
 			if j = space(data, j+1); j < len(data) && !bytes.HasPrefix(data[j:], []byte("null")) {
-				return true
+				return true, true
 			}
 		}
 	}

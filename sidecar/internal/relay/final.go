@@ -16,7 +16,7 @@ type final struct {
 }
 
 // see notes an event that went to clients.
-func (f *final) see(e sse.Event) {
+func (f *final) see(e *sse.Event) {
 	if f.created == nil && kindOf(e) == "response.created" {
 		f.created = e.Data
 	}

@@ -33,6 +33,7 @@ type flight struct {
 	final   final
 
 	cold       atomic.Bool
+	whole      atomic.Bool  // every frame of a complete answer was appended
 	dispatched atomic.Int64 // unix nanoseconds, 0 = not yet
 	first      atomic.Int64
 }

@@ -44,14 +44,17 @@ var errLost = errors.New("the lease was lost")
 
 // pulse is what a guard knows of a call. Times are since began.
 type pulse struct {
-	now, life time.Duration
-	begun     bool // there was a first event
-	waiting   bool // not for the engine, but for readers
+	now   time.Duration
+	life  time.Duration // when a sign of life was last noticed
+	begun bool          // there was a first event
 }
 
 // check returns when to look again, or why the call has taken too long.
 func (l limits) check(p pulse) (time.Duration, *stalled) {
 	next := time.Hour
+	if l.idle > 0 {
+		next = l.idle / 4 // what was last noticed is no older than that
+	}
 	within := func(since, limit time.Duration, what string) *stalled {
 		if limit <= 0 {
 			return nil
@@ -62,46 +65,35 @@ func (l limits) check(p pulse) (time.Duration, *stalled) {
 		}
 		return &stalled{fmt.Sprintf("the engine %s within %v", what, limit)}
 	}
-	if s := within(0, l.total, "did not finish the answer"); s != nil {
-		return 0, s
-	}
+	s := within(0, l.total, "did not finish the answer")
 	switch {
+	case s != nil:
 	case !p.begun:
-		if s := within(0, l.first, "did not begin to answer"); s != nil {
-			return 0, s
-		}
-		next = l.soon(next) // it may begin at any time
-	case p.waiting:
-		next = l.soon(next)
+		s = within(0, l.first, "did not begin to answer")
 	default:
-		if s := within(p.life, l.idle, "sent nothing"); s != nil {
-			return 0, s
-		}
+		s = within(p.life, l.idle, "sent nothing")
 	}
-	return next, nil
-}
-
-// soon is early enough to notice an idle time that begins now or later.
-func (l limits) soon(next time.Duration) time.Duration {
-	if l.idle > 0 {
-		return min(next, l.idle)
-	}
-	return next
+	return next, s
 }
 
 // lossGrace is how long what a lost engine still sent may take to be read.
 const lossGrace = 100 * time.Millisecond
 
 // guard watches one call: it ends the call's context if the lease is lost or
-// the engine stalls.
+// the engine stalls. It looks now and then; that the call goes on costs no more
+// than a counter.
 type guard struct {
 	limits limits
 	began  time.Time
-	life   atomic.Int64 // time.Duration since began: the last byte
-	begun  atomic.Bool
-	busy   atomic.Bool // the call waits for readers
+	reads  atomic.Uint64 // pieces that came from the engine
+	begun  atomic.Bool   // there was a first event
+	busy   atomic.Bool   // frames are handed over, which readers may delay
 	stop   chan struct{}
 	done   sync.WaitGroup
+
+	// Of the guard's goroutine.
+	seen uint64        // reads, when last looked at
+	life time.Duration // since began: when reads had changed, or it was busy
 }
 
 func newGuard(l limits) *guard {
@@ -144,20 +136,19 @@ func (g *guard) loop(lost <-chan struct{}, cancel context.CancelCauseFunc) {
 	}
 }
 
+// pulse looks at the call. The time that readers take is not the engine's.
 func (g *guard) pulse() pulse {
-	return pulse{
-		now: time.Since(g.began), life: time.Duration(g.life.Load()),
-		begun: g.begun.Load(), waiting: g.busy.Load(),
+	now := time.Since(g.began)
+	if n := g.reads.Load(); n != g.seen || g.busy.Load() {
+		g.seen, g.life = n, now
 	}
+	return pulse{now: now, life: g.life, begun: g.begun.Load()}
 }
 
 func (g *guard) close() {
 	close(g.stop)
 	g.done.Wait()
 }
-
-// alive notes a sign of life.
-func (g *guard) alive() { g.life.Store(int64(time.Since(g.began))) }
 
 // listen makes every byte that is read a sign of life.
 func (g *guard) listen(r io.Reader) io.Reader { return &listener{r, g} }
@@ -170,7 +161,7 @@ type listener struct {
 func (l *listener) Read(b []byte) (int, error) {
 	n, err := l.r.Read(b)
 	if n > 0 {
-		l.g.alive()
+		l.g.reads.Add(1)
 	}
 	return n, err
 }

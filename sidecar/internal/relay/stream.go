@@ -21,23 +21,29 @@ type events struct {
 	style    style
 	frames   [][]byte
 	finished bool // the answer is whole, even if its last event is missing
+	numbered bool // the family's events have numbers, for which some are kept
 }
 
 // relayEvents relays an answer that comes as events.
 func (c *call) relayEvents(head Head, body io.Reader) ending {
-	s := &events{call: c, head: head, style: styleOf(c.family)}
-	scanner := sse.NewScanner(body, sse.Options{Names: s.style.names})
+	s := &events{call: c, head: head, style: styleOf(c.family), numbered: c.family == wire.FamilyResponses}
+	scanner := sse.NewScanner(body, sse.Options{Names: s.style.names, Reads: &c.guard.reads})
 	for {
 		batch, err := scanner.Next()
 		if err != nil {
 			return s.over(err)
 		}
 		end, ok := s.take(batch)
-		if err := s.flush(); err != nil {
+		kept, err := s.flush()
+		if err != nil {
 			return ending{how: torn, err: err}
+		}
+		if !kept && !s.numbered {
+			scanner.Release()
 		}
 		if ok {
 			if end.how == whole {
+				s.whole.Store(true)
 				s.drain(scanner)
 			}
 			return end
@@ -47,7 +53,8 @@ func (c *call) relayEvents(head Head, body io.Reader) ending {
 
 // take sorts the events of a batch; true if one of them is the end.
 func (s *events) take(batch []sse.Event) (ending, bool) {
-	for _, e := range batch {
+	for i := range batch {
+		e := &batch[i]
 		meaning := s.style.read(e)
 		switch meaning {
 		case ping:
@@ -56,7 +63,7 @@ func (s *events) take(batch []sse.Event) (ending, bool) {
 			return ending{how: complains, failure: readComplaint(0, e.Data).failure()}, true
 		case content, finish, last, terminal:
 			s.frames = append(s.frames, e.Bytes)
-			if s.family == wire.FamilyResponses {
+			if s.numbered {
 				s.final.see(e)
 			}
 		}
@@ -73,16 +80,17 @@ func (s *events) take(batch []sse.Event) (ending, bool) {
 	return ending{}, false
 }
 
-// flush appends what take has sorted out.
-func (s *events) flush() error {
+// flush appends what take has sorted out. That nothing was kept means that
+// nothing of what came before is either: the only reader has read it all.
+func (s *events) flush() (kept bool, err error) {
 	if len(s.frames) == 0 {
-		return nil
+		return true, nil
 	}
 	s.begin(s.head)
-	err := s.push(s.frames...)
+	kept, err = s.push(s.frames...)
 	clear(s.frames)
 	s.frames = s.frames[:0]
-	return err
+	return kept, err
 }
 
 // over is the ending of an input that has no more whole events.
@@ -121,7 +129,7 @@ func (s *events) tail(t *sse.Torn) (ending, bool) {
 		return ending{}, false
 	}
 	end, ok := s.take([]sse.Event{e})
-	if err := s.flush(); err != nil {
+	if _, err := s.flush(); err != nil {
 		return ending{how: torn, err: err}, true
 	}
 	return end, ok
@@ -131,7 +139,7 @@ func (s *events) tail(t *sse.Torn) (ending, bool) {
 // where the engine left it out.
 func (s *events) complete() ending {
 	if s.style.done != nil {
-		if err := s.push(s.style.done); err != nil {
+		if _, err := s.push(s.style.done); err != nil {
 			return ending{how: torn, err: err}
 		}
 	}

@@ -26,6 +26,9 @@ func (s *Subscription) Flight() string {
 // Cold reports whether the flight had to wait for a slot that was not up.
 func (s *Subscription) Cold() bool { return s.flight.cold.Load() }
 
+// Whole reports whether the flight's answer is complete, its outcome apart.
+func (s *Subscription) Whole() bool { return s.flight.whole.Load() }
+
 // Family is the family of the endpoint.
 func (s *Subscription) Family() string { return s.request.Endpoint.Family }
 

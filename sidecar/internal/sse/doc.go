@@ -14,5 +14,6 @@
 // inside.
 //
 // A Scanner belongs to one goroutine. The bytes of the events it returned are
-// never written again, so they may be shared with any number of readers.
+// never written again, so they may be shared with any number of readers, unless
+// Release says that nobody has them any more.
 package sse

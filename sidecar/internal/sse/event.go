@@ -4,7 +4,7 @@ import "bytes"
 
 // Event is one whole event.
 type Event struct {
-	Bytes []byte // canonical form with its blank line; immutable
+	Bytes []byte // canonical form with its blank line
 	Data  []byte // the payload, part of Bytes
 	Name  string // of the event field, "" = none; also where Bytes leave it out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // Limit is how large an event may be. The strictest of the big clients,
@@ -24,6 +25,9 @@ const (
 type Options struct {
 	Names bool // keep event names in Bytes
 	Limit int  // bytes of one event; 0 = Limit
+	// Reads counts the pieces that were read, where it is set: every one is a
+	// sign of life, an event or not.
+	Reads *atomic.Uint64
 }
 
 // Scanner cuts a stream into whole events.
@@ -31,6 +35,7 @@ type Scanner struct {
 	r     io.Reader
 	names bool
 	limit int
+	reads *atomic.Uint64
 
 	buf    []byte // the block that is being filled
 	start  int    // what lies before it was given out or dropped
@@ -50,7 +55,10 @@ func NewScanner(r io.Reader, o Options) *Scanner {
 	if o.Limit <= 0 {
 		o.Limit = Limit
 	}
-	return &Scanner{r: r, names: o.Names, limit: o.Limit, block: firstBlock}
+	if o.Reads == nil {
+		o.Reads = new(atomic.Uint64)
+	}
+	return &Scanner{r: r, names: o.Names, limit: o.Limit, reads: o.Reads, block: firstBlock}
 }
 
 // Next returns the events that have arrived whole, at least one, and waits for
@@ -80,6 +88,10 @@ func (s *Scanner) Next() ([]Event, error) {
 	}
 }
 
+// Release says that the events that Next has returned are not used any more:
+// their memory may be used again.
+func (s *Scanner) Release() { s.shared = false }
+
 // fill reads once, into a new block if too little room is left in this one.
 func (s *Scanner) fill() {
 	pending := s.end - s.start
@@ -87,7 +99,10 @@ func (s *Scanner) fill() {
 		s.start, s.end, s.looked = 0, 0, 0
 	}
 	if room := len(s.buf) - s.end; room < len(s.buf)/4 || room == 0 {
-		next := make([]byte, max(s.block, 2*pending))
+		next := s.buf
+		if s.shared || 2*pending >= len(s.buf) {
+			next = make([]byte, max(s.block, 2*pending))
+		}
 		copy(next, s.buf[s.start:s.end])
 		s.looked = max(0, s.looked-s.start)
 		s.buf, s.start, s.end, s.shared = next, 0, pending, false
@@ -100,6 +115,7 @@ func (s *Scanner) fill() {
 			s.block = min(2*s.block, lastBlock)
 		}
 		if n > 0 || err != nil {
+			s.reads.Add(1)
 			return
 		}
 	}
