@@ -95,6 +95,8 @@ func (s *sidecar) assemble() {
 	s.pool = pool.New(pool.Config{
 		Devices:    s.inventory(),
 		Capacity:   capacity(s.cfg),
+		Reserve:    inBytes(s.cfg.Reserve),
+		Slept:      device.Slept,
 		Store:      learnedFile(s.state.path("learned.json")),
 		Estimate:   s.engines.estimate,
 		Resident:   resident,

@@ -50,6 +50,7 @@ type Store interface {
 type Config struct {
 	Devices  Devices                                          // nil = nothing is known of memory, all is admitted
 	Capacity func(device.Device) int64                        // of what may be reserved; nil = all
+	Reserve  int64                                            // bytes to be left free on each device
 	Store    Store                                            // nil = learn for this run only
 	Estimate func(context.Context, wire.Model) (int64, error) // of the need in bytes; nil = unknown
 	Resident func(pid int) (int64, error)                     // of host memory by a process and its children; nil = unknown
@@ -57,6 +58,10 @@ type Config struct {
 	// Gate waits until no other sidecar loads on the devices, and returns what
 	// ends the turn; nil = there are no others.
 	Gate func(ctx context.Context, on []device.ID) (leave func(), err error)
+
+	// Slept is how long the machine was suspended since some moment in the
+	// past; nil = it never is.
+	Slept func() time.Duration
 
 	Queue      int           // waiting flights per slot [256]
 	Hold       time.Duration // what a request is held for beyond a boot: a pause, a fetch [60 s]

@@ -45,7 +45,7 @@ func (p *Pool) configure(specs []Spec) {
 
 // open makes a slot.
 func (p *Pool) open(s Spec) {
-	e := &entry{pool: p, id: s.Model.Slot, spec: s}
+	e := &entry{pool: p, id: s.Model.Slot, spec: s, print: s.fingerprint()}
 	e.snap = slot.Snapshot{ID: e.id, State: slot.Offline, Parallel: s.parallel(), Since: time.Now()}
 	e.slot = slot.New(p.slotConfig(e, s))
 	p.entries[e.id] = e
@@ -86,8 +86,8 @@ func unloadAfter(s Spec) time.Duration {
 
 // change applies a new declaration to a slot.
 func (p *Pool) change(e *entry, s Spec) {
-	moved := e.spec.fingerprint() != s.fingerprint()
-	e.spec = s
+	moved := e.print != s.fingerprint()
+	e.spec, e.print = s, s.fingerprint()
 	if !moved {
 		e.slot.Tune(unloadAfter(s))
 		return

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
@@ -102,16 +103,23 @@ func (p *Pool) Restart(ctx context.Context, id string) error {
 	}
 }
 
-// Suspended tells every slot that the machine has slept: it proves itself
-// before its next lease, and nothing is learned from a boot that spans it.
-func (p *Pool) Suspended() {
-	p.in.Put(func() {
-		p.log.Info("machine was suspended")
-		for _, e := range p.entries {
-			e.slot.Doubt()
-		}
-		p.refresh()
-	})
+// wakeUp notices that the machine has slept. Every slot then proves itself
+// before its next lease, what the devices said counts no more, and nothing is
+// learned from a boot that spans it.
+func (p *Pool) wakeUp() {
+	if p.cfg.Slept == nil {
+		return
+	}
+	slept := p.cfg.Slept()
+	if slept-p.slept < time.Second { // the two clocks are read one after the other
+		return
+	}
+	p.log.Info("machine was suspended", "for", slept-p.slept)
+	p.slept, p.resumed = slept, time.Now()
+	for _, e := range p.entries {
+		e.slot.Doubt() // before any grant that follows
+	}
+	p.replan()
 }
 
 // answerLoads tells those who wait for the slot to be up.

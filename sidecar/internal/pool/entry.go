@@ -10,11 +10,12 @@ import (
 
 // entry is what the pool's goroutine knows of one slot.
 type entry struct {
-	pool *Pool
-	id   string
-	spec Spec
-	slot *slot.Slot
-	snap slot.Snapshot // of its last report
+	pool  *Pool
+	id    string
+	spec  Spec
+	print string // spec's fingerprint
+	slot  *slot.Slot
+	snap  slot.Snapshot // of its last report
 
 	queue    queue[*Ticket]
 	granting int             // leases asked for and not yet answered

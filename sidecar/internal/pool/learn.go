@@ -81,10 +81,10 @@ func (p *Pool) stopLearning() {
 // learn changes what is known of e's declaration, and has it saved.
 func (p *Pool) learn(e *entry, change func(*Learned)) {
 	l := &p.learned
-	known := l.known[e.spec.fingerprint()]
+	known := l.known[e.print]
 	known.Boots = slices.Clone(known.Boots)
 	change(&known)
-	l.known[e.spec.fingerprint()] = known
+	l.known[e.print] = known
 	if l.save == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (p *Pool) booted(e *entry, b slot.Booted) {
 	if e.lease != nil {
 		e.lease.gate.exit()
 	}
-	if b.Suspended {
+	if b.Suspended || p.resumed.After(time.Now().Add(-b.Took)) {
 		return
 	}
 	p.learn(e, func(l *Learned) {
@@ -120,7 +120,7 @@ func (p *Pool) need(e *entry) (bytes int64, known bool) {
 	if n := e.spec.Model.Memory; n > 0 {
 		return n, true
 	}
-	if n := p.learned.known[e.spec.fingerprint()].Need; n > 0 {
+	if n := p.learned.known[e.print].Need; n > 0 {
 		return n, true
 	}
 	if e.estimated != nil {
@@ -148,7 +148,7 @@ func (p *Pool) estimate(e *entry) {
 		return
 	}
 	e.ask.estimate = true
-	spec := e.spec
+	spec, print := e.spec, e.print
 	p.work(func() {
 		ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 		defer cancel()
@@ -162,7 +162,7 @@ func (p *Pool) estimate(e *entry) {
 				p.log.Info("no estimate of memory", "slot", e.id, "error", err)
 				n = p.unknownNeed()
 			}
-			if e.spec.fingerprint() == spec.fingerprint() {
+			if e.print == print {
 				e.estimated = &n
 			}
 			p.dirty[e] = true
@@ -212,10 +212,10 @@ func (p *Pool) budget(e *entry) time.Duration {
 	if ms := e.spec.Model.Timeouts.BootMS; ms > 0 {
 		return time.Duration(ms) * time.Millisecond
 	}
-	return p.learned.known[e.spec.fingerprint()].Budget()
+	return p.learned.known[e.print].Budget()
 }
 
-func (p *Pool) eta(e *entry) time.Duration { return p.learned.known[e.spec.fingerprint()].ETA() }
+func (p *Pool) eta(e *entry) time.Duration { return p.learned.known[e.print].ETA() }
 
 // ETA is how long a request to the slot will be held, as far as anybody knows:
 // the rest of its boot.

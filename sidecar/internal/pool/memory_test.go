@@ -448,7 +448,7 @@ func TestNeed(t *testing.T) {
 			t.Errorf("refusal is %+v", r)
 		}
 		synctest.Wait()
-		need := store.get(b.entries["a"].spec.fingerprint()).Need
+		need := store.get(b.entries["a"].print).Need
 		once := 4*gib + 4*gib*15/100
 		if want := once + once*15/100; need != want {
 			t.Errorf("learned %d, want %d", need, want)
@@ -518,10 +518,12 @@ func TestLearnedTimes(t *testing.T) {
 	})
 	bubble("nothing from a boot that spans a suspend", t, func(t *testing.T) {
 		store := &fakeStore{}
-		b := newBench(t, Config{Store: store}, spec("a", slottest.New(slottest.Behaviour{Boot: 10 * time.Second})))
+		var slept atomic.Int64
+		c := Config{Store: store, Slept: func() time.Duration { return time.Duration(slept.Load()) }}
+		b := newBench(t, c, spec("a", slottest.New(slottest.Behaviour{Boot: 10 * time.Second})))
 		ticket := b.Request(Request{Slot: "a"})
 		time.Sleep(time.Second)
-		b.Suspended()
+		slept.Store(int64(time.Hour))
 		if _, err := ticket.Lease(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -606,4 +608,53 @@ func TestGate(t *testing.T) {
 			t.Error("a lease was granted")
 		}
 	})
+}
+
+func TestSuspend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		l := slottest.New(slottest.Behaviour{WarmTime: time.Second})
+		b := newBench(t, Config{Slept: func() time.Duration { return time.Duration(slept.Load()) }}, spec("a", l))
+		b.get("a").Release()
+		b.wantAt(time.Second)
+		b.get("a").Release()
+		b.wantAt(time.Second)
+		slept.Store(int64(8 * time.Hour))
+		b.get("a").Release() // after the engine has proved itself with one token
+		b.wantAt(2*time.Second + 100*time.Millisecond)
+		if got := l.Launches(); got != 1 {
+			t.Errorf("%d launches, want 1", got)
+		}
+	})
+}
+
+// TestFree: what is free is the least of what the ledger has left and what the
+// device says, less the reserve and what slots that load have yet to take.
+func TestFree(t *testing.T) {
+	for _, c := range []struct {
+		name                     string
+		capacity, reserved       int64
+		total, free, keep, loads int64
+		want                     int64
+	}{
+		{"the ledger", 10, 8, 10, 9, 0, 0, 2},
+		{"the device", 10, 2, 10, 3, 0, 0, 3},
+		{"a reserve", 8, 2, 10, 5, 2, 0, 3},
+		{"a cap, and others beside it", 4, 1, 10, 6, 1, 0, 3},
+		{"a load under way", 10, 4, 10, 8, 0, 4, 4},
+		{"nothing", 10, 0, 10, 1, 2, 0, 0},
+		{"a device that does not say", 10, 4, 10, device.Unknown, 2, 0, 6},
+		{"no limit", device.Unknown, 0, device.Unknown, device.Unknown, 0, 0, device.Unknown},
+		{"no limit but what is there", device.Unknown, 0, device.Unknown, 7, 0, 0, 7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &Pool{cfg: Config{Reserve: c.keep}}
+			p.devices.last = device.Reading{Devices: []device.Device{{ID: "g", Kind: device.KindNVIDIA, Total: c.total, Free: c.free}}}
+			v := View{Slots: []SlotView{{Standing: Loading, Holds: []device.Share{{Device: "g", Bytes: c.loads}}}}}
+			got := p.account(device.Account{ID: "g", Capacity: c.capacity, Reserved: c.reserved}, v, false)
+			if got.Free != c.want || !got.Serial {
+				t.Errorf("%d is free, serial %t; want %d", got.Free, got.Serial, c.want)
+			}
+		})
+	}
 }

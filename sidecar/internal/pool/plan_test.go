@@ -164,12 +164,11 @@ func randomView(r *rand.Rand) View {
 // TestPlanProperties: what must hold of every decision.
 func TestPlanProperties(t *testing.T) {
 	seen := map[Verdict]int{}
-	for seed := range uint64(10_000) {
+	for seed := range uint64(5_000) {
 		v := randomView(rand.New(rand.NewPCG(seed, 1)))
-		before := fmt.Sprintf("%+v", v)
 		d := Plan(v, "want")
 		seen[d.Verdict]++
-		if after := fmt.Sprintf("%+v", v); after != before {
+		if !reflect.DeepEqual(v, randomView(rand.New(rand.NewPCG(seed, 1)))) {
 			t.Fatalf("seed %d: Plan changed its view", seed)
 		}
 		if again := Plan(v, "want"); !reflect.DeepEqual(again, d) {
@@ -180,7 +179,7 @@ func TestPlanProperties(t *testing.T) {
 		}
 	}
 	for verdict := Admit; verdict <= TooLarge; verdict++ {
-		if seen[verdict] < 20 {
+		if seen[verdict] < 10 {
 			t.Errorf("verdict %d was seen %d times: the views are too narrow", verdict, seen[verdict])
 		}
 	}

@@ -33,6 +33,8 @@ type Pool struct {
 	entries  map[string]*entry
 	dirty    map[*entry]bool // to be looked at after this message
 	tickets  uint64
+	slept    time.Duration // at the last look
+	resumed  time.Time     // when a suspend was last noticed
 	wakeAt   time.Time
 	closing  bool
 	devices  readings
@@ -52,6 +54,9 @@ func New(c Config) *Pool {
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.watches.init()
+	if c.Slept != nil {
+		p.slept = c.Slept()
+	}
 	p.startLearning()
 	go p.loop()
 	return p
@@ -65,6 +70,7 @@ func (p *Pool) loop() {
 	for !p.over() {
 		select {
 		case <-p.in.Some():
+			p.wakeUp()
 			for _, f := range p.in.Take() {
 				f()
 				p.round()

@@ -129,10 +129,7 @@ func (p *Pool) account(a device.Account, v View, blocked bool) AccountView {
 	if !ok || d.Free == device.Unknown {
 		return out
 	}
-	free := d.Free
-	if d.Total != device.Unknown && a.Capacity != device.Unknown {
-		free -= max(d.Total-a.Capacity, 0) // the reserve
-	}
+	free := d.Free - p.cfg.Reserve
 	for _, s := range v.Slots {
 		if s.Standing == Loading {
 			free -= holds(s, a.ID)

@@ -148,7 +148,11 @@ func (a *actor) apply(e Event) {
 	}
 	if from := a.state; cell.To != from {
 		a.enter(cell.To, e)
-		a.log.Info("transition", "from", from.Full(), "event", e, "to", cell.To.Full(), "incarnation", a.incarnation)
+		level := hclog.Info
+		if from.Up() && cell.To.Up() { // with every request
+			level = hclog.Debug
+		}
+		a.log.Log(level, "transition", "from", from.Full(), "event", e, "to", cell.To.Full(), "incarnation", a.incarnation)
 	}
 	for _, effect := range cell.Do {
 		a.changed = true

@@ -9,6 +9,7 @@ import (
 
 const (
 	probeFirst   = 10 * time.Millisecond
+	probeAgain   = 100 * time.Millisecond // of what was up: it may answer probes, but no requests
 	probeMost    = 250 * time.Millisecond
 	probeTimeout = 2 * time.Second
 )
@@ -23,8 +24,12 @@ func (a *actor) probe() {
 		a.arm(Overdue, a.attempt.start.Budget)
 	}
 	p, stall, say := a.attempt.process, a.cfg.Stall, a.speaker()
+	listening, wait := p.Listening(), probeFirst
+	if !a.attempt.upSince.IsZero() {
+		listening, wait = nil, probeAgain
+	}
 	a.watch(func(ctx context.Context) {
-		if ask(ctx, p, stall) {
+		if ask(ctx, p, listening, wait, stall) {
 			say(ctx, Answered, nil)
 		} else if ctx.Err() == nil {
 			say(ctx, Overdue, func(a *actor) { a.failed(Exit{Class: ClassStall}) })
@@ -33,11 +38,10 @@ func (a *actor) probe() {
 }
 
 // ask probes until the process answers that it is ready (true), shows no sign
-// of life for stall, or ctx ends: from probeFirst on, growing to probeMost,
-// and at once at the engine's own "listening" line.
-func ask(ctx context.Context, p Process, stall time.Duration) bool {
-	listening, life := p.Listening(), time.Now()
-	wait := probeFirst
+// of life for stall, or ctx ends: after wait, which grows to probeMost, and at
+// once at the engine's own "listening" line.
+func ask(ctx context.Context, p Process, listening <-chan struct{}, wait, stall time.Duration) bool {
+	life := time.Now()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
