@@ -40,7 +40,7 @@ type box struct {
 	models  string
 }
 
-func newBox(t *testing.T, change func(*config.Config)) box {
+func newBox(t testing.TB, change func(*config.Config)) box {
 	t.Helper()
 	b := box{journal: filepath.Join(t.TempDir(), "journal"), models: t.TempDir()}
 	cfg := config.Default()
@@ -379,8 +379,10 @@ func TestLaunchLlamaServer(t *testing.T) {
 	if err := started.Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := started.(slot.Warmer).Warm(t.Context()); err != nil {
-		t.Error(err)
+	for range 2 { // it has warmed up by itself; the second time it must work
+		if err := started.(slot.Warmer).Warm(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 	if status := get(t, started.Endpoint().URL+"/props", "another key"); status != http.StatusUnauthorized {
 		t.Errorf("status %d to another key", status)

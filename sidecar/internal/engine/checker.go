@@ -36,13 +36,15 @@ type Checker struct {
 	base     string // of the engine's address
 	client   *http.Client
 	known    atomic.Bool // it proved to be ours; holds as long as the process lives
+	warm     atomic.Bool // it produced a token, or did by itself while it loaded
 }
 
 // NewChecker makes the checker of one launch. Only ask it while the launched
 // process lives: that is the other half of the proof.
 func (t Template) NewChecker(p Plan, base string) *Checker {
-	// No proxy, and no connection that would outlive the question.
-	transport := &http.Transport{DisableKeepAlives: true}
+	// No proxy. The questions of one boot share a connection, those of the health
+	// watch do not keep one open.
+	transport := &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Second}
 	return &Checker{template: t, plan: p, base: base, client: &http.Client{Transport: transport}}
 }
 
@@ -123,8 +125,12 @@ func (c *Checker) do(req *http.Request, key string) (int, []byte, error) {
 }
 
 // Warm makes the engine produce one token, so that the first client does not
-// pay for what it does lazily; also the proof of life after a suspend.
+// pay for what it does lazily; also the proof of life after a suspend. The first
+// call asks nothing of an engine that has warmed up by itself.
 func (c *Checker) Warm(ctx context.Context) error {
+	if c.template.warmsUp && !c.warm.Swap(true) {
+		return nil
+	}
 	path, body := "/v1/completions", map[string]any{"prompt": "a", "max_tokens": 1, "model": c.plan.Model.Slot}
 	switch {
 	case c.plan.Embeds():

@@ -29,6 +29,7 @@ func llamaCPP(named string) Template {
 		ready:    "/health",
 		identity: "/props", // older versions serve /v1/models to anybody
 		props:    true,
+		warmsUp:  true,
 		loading:  []int{http.StatusServiceUnavailable},
 		program:  program,
 		command: func(p Plan) (invocation, error) {

@@ -28,6 +28,7 @@ type Template struct {
 	ready     string            // path that answers 200 when the engine is ready
 	identity  string            // path that demands the key, "" = none is known
 	props     bool              // identity answers llama.cpp's /props
+	warmsUp   bool              // it produces a token by itself while it loads
 	loading   []int             // statuses of ready that mean: alive, not yet ready
 }
 
