@@ -13,7 +13,9 @@ import (
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/api"
 	"github.com/hal0-dev/hal0/sidecar/internal/config"
+	"github.com/hal0-dev/hal0/sidecar/internal/dashboard"
 	"github.com/hal0-dev/hal0/sidecar/internal/device"
+	"github.com/hal0-dev/hal0/sidecar/internal/login"
 	"github.com/hal0-dev/hal0/sidecar/internal/metrics"
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
@@ -30,6 +32,8 @@ type sidecar struct {
 	log     hclog.Logger
 	state   *state
 	token   *token.File
+	login   *login.Keeper
+	fresh   string            // the dashboard's password, if this start made it
 	devices *device.Inventory // nil = nothing is known of memory
 	pool    *pool.Pool
 	relay   *relay.Relay
@@ -72,6 +76,9 @@ func (s *sidecar) prepare() error {
 	}
 	var err error
 	if s.token, err = token.Open(s.cfg.Token); err != nil {
+		return err
+	}
+	if s.login, s.fresh, err = login.Open(s.state.path(passwordFile)); err != nil {
 		return err
 	}
 	own, err := readOwn(s.cfg)
@@ -187,6 +194,7 @@ func (s *sidecar) inventory() pool.Devices {
 func (s *sidecar) open() {
 	server := api.New(api.Config{
 		Relay: s.relay, Slots: s.pool, Routes: s.routes, Logs: s.lines,
+		Flights: s.relay, Devices: s.pool, Login: s.login, Pages: dashboard.Handler(),
 		Metrics: s.metrics.Handler(), Observe: s.metrics,
 		Tokens: s.token.Tokens, Version: version(), Started: time.Now(), Log: s.log.Named("api"),
 	})

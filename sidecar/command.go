@@ -61,7 +61,7 @@ func rootCommand(stdout io.Writer) *cobra.Command {
 		moveCommand(stdout, "unload", "Stop a slot's engine"),
 		moveCommand(stdout, "restart", "Stop a slot's engine and start it again"),
 		pullCommand(stdout), modelsCommand(stdout),
-		checkCommand(stdout), keyCommand(stdout), healthCommand(), socketCommand(), versionCommand(stdout),
+		checkCommand(stdout), keyCommand(stdout), passwordCommand(stdout), healthCommand(), socketCommand(), versionCommand(stdout),
 	)
 	return root
 }

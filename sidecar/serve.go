@@ -59,6 +59,7 @@ func run(ctx context.Context, logs io.Writer, ready func(*sidecar), load loader)
 	if ready != nil {
 		ready(s)
 	}
+	tellPassword(logs, s.fresh)
 	context.AfterFunc(ctx, stop) // the next signal is the default one
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)

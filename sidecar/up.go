@@ -102,6 +102,7 @@ func greet(out io.Writer, s *sidecar, note string) {
 	fmt.Fprintf(out, `hal0 %s is up.
 
   API      http://%s/v1
+  Pages    http://%s/
   primary  %s
 
 Try it:
@@ -112,7 +113,7 @@ A model of your own:  hal0 up --model=/path/to/model.gguf  (needs llama.cpp's ll
 All that can be set:  hal0 up --help
 Stop:                 Ctrl-C
 
-`, version(), host, note, host)
+`, version(), host, host, note, host)
 }
 
 // absoluteModel makes a file that was named from the working directory one that

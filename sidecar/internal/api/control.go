@@ -12,29 +12,6 @@ import (
 // maxDeclaration bounds a declared route, in bytes.
 const maxDeclaration = 4 << 20
 
-// Control is the handler of the control listener.
-func (s *Server) Control() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.HandleFunc("PUT /api/routes/{name}", s.declare)
-	if s.cfg.Metrics != nil {
-		mux.Handle("GET /metrics", s.guard(s.cfg.Metrics))
-	}
-	guarded := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, s.guard(h)) }
-	guarded("GET /api/slots", s.slots)
-	guarded("GET /api/slots/{id}", s.slot)
-	guarded("GET /api/slots/{id}/logs", s.logs)
-	guarded("GET /api/events", s.events)
-	guarded("POST /api/slots/{id}/load", s.move(s.cfg.Slots.Load))
-	guarded("POST /api/slots/{id}/unload", s.move(s.cfg.Slots.Unload))
-	guarded("POST /api/slots/{id}/restart", s.move(s.cfg.Slots.Restart))
-	guarded("GET /api/routes", s.routes)
-	guarded("DELETE /api/routes/{name}", s.forget)
-	guarded("GET /api/version", s.version)
-	return contained(s.cfg.Log, mux)
-}
-
 // declare takes PUT /api/routes/{name}: a route's whole declaration, proven by a
 // MAC that covers the body.
 func (s *Server) declare(w http.ResponseWriter, r *http.Request) {
@@ -63,13 +40,13 @@ func (s *Server) declare(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) slots(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"slots": s.cfg.Slots.Snapshot()})
+	writeJSON(w, http.StatusOK, map[string]any{"slots": s.all()})
 }
 
 func (s *Server) slot(w http.ResponseWriter, r *http.Request) {
-	for _, snap := range s.cfg.Slots.Snapshot() {
-		if snap.ID == r.PathValue("id") {
-			writeJSON(w, http.StatusOK, snap)
+	for _, one := range s.all() {
+		if one.ID == r.PathValue("id") {
+			writeJSON(w, http.StatusOK, one)
 			return
 		}
 	}
@@ -106,4 +83,19 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"version": s.cfg.Version, "wire": wire.Version})
+}
+
+func (s *Server) flights(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.board.look(s.cfg.Flights, time.Now()))
+}
+
+func (s *Server) requests(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"requests": s.history.recent()})
+}
+
+func (s *Server) metrics() http.HandlerFunc {
+	if s.cfg.Metrics == nil {
+		return http.NotFound
+	}
+	return s.cfg.Metrics.ServeHTTP
 }

@@ -118,6 +118,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 	})
 	a := answered(ask, p, told, began)
 	s.log(a)
+	s.history.add(a)
 	s.cfg.Observe.Answered(a)
 	if told.Aborted {
 		panic(http.ErrAbortHandler)

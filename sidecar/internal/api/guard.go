@@ -10,8 +10,9 @@ import (
 	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
-// guard lets in who may look after the box: who brings the token, or who sits
-// at the box itself. A page of another site is refused in either case.
+// guard lets in who may look after the box: who brings the token, who signed in
+// with the dashboard's password, or who sits at the box itself. A page of
+// another site is refused in each case.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestID(r)
@@ -19,13 +20,15 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			fail(w, id, wire.FamilyPlain, wire.NewFailure(wire.CodeOrigin, "a page of another site may not use this"))
 			return
 		}
-		if !local(r) && !s.bearer(r) {
-			fail(w, id, wire.FamilyPlain, wire.NewFailure(wire.CodeInvalidAPIKey, "bring the sidecar's token as Authorization: Bearer, or ask from the box itself"))
+		if !s.mayEnter(r) {
+			fail(w, id, wire.FamilyPlain, wire.NewFailure(wire.CodeInvalidAPIKey, "sign in with the dashboard's password, bring the sidecar's token as Authorization: Bearer, or ask from the box itself"))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+func (s *Server) mayEnter(r *http.Request) bool { return local(r) || s.bearer(r) || s.signedIn(r) }
 
 func (s *Server) bearer(r *http.Request) bool {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

@@ -57,7 +57,9 @@ func answered(ask relay.Request, p wire.Proof, t told, began time.Time) Answered
 // turnAway answers a request that gets no flight.
 func (s *Server) turnAway(w http.ResponseWriter, id string, e wire.Endpoint, f wire.Failure) {
 	fail(w, id, e.Family, f)
-	s.cfg.Observe.Answered(Answered{
+	a := Answered{
 		ID: id, At: time.Now(), Slot: f.Details.Slot, Endpoint: e.Path, Outcome: outcomeFailed, Code: f.Code, Status: f.Status(),
-	})
+	}
+	s.history.add(a)
+	s.cfg.Observe.Answered(a)
 }

@@ -41,19 +41,25 @@ type Config struct {
 	Relay   Opener
 	Slots   Slots
 	Routes  *route.Registry
+	Flights Flights
+	Devices Devices
+	Login   Login // nil = nobody can sign in
 	Logs    Logs
 	Tokens  func() []string // those that are taken now, the current one first
 	Version string
 	Started time.Time    // this start of the sidecar: what "created" says of a model
 	Metrics http.Handler // for /metrics; nil = there is none
+	Pages   http.Handler // the dashboard; nil = there is none
 	Observe Observer     // nil = nobody listens
 	Log     hclog.Logger
 }
 
 // Server makes the handlers. It is safe for concurrent use.
 type Server struct {
-	cfg    Config
-	served served
+	cfg     Config
+	served  served
+	history history
+	board   board
 }
 
 // New makes a Server.

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"github.com/hal0-dev/hal0/sidecar/internal/route"
+	"github.com/hal0-dev/hal0/sidecar/internal/slot"
+)
+
+// described is a slot as people are shown it: its state, and what was declared.
+type described struct {
+	slot.Snapshot
+	Model        string   `json:"model"`
+	Engine       string   `json:"engine"`
+	Aliases      []string `json:"aliases,omitempty"`
+	Capabilities []string `json:"capabilities,omitempty"`
+	Context      int64    `json:"context,omitempty"`
+	Device       string   `json:"device,omitempty"`
+	Pin          bool     `json:"pin,omitempty"`
+	Priority     int64    `json:"priority,omitempty"`
+	Routes       []string `json:"routes,omitempty"`
+}
+
+// describe adds to a snapshot what the routes declare.
+func describe(snap slot.Snapshot, declared []route.Slot) described {
+	d := described{Snapshot: snap}
+	for _, s := range declared {
+		if s.Model.Slot != snap.ID {
+			continue
+		}
+		m := s.Model
+		d.Model, d.Engine, d.Aliases, d.Capabilities = m.Model, m.Engine, m.Aliases, m.Capabilities
+		d.Context, d.Device, d.Pin, d.Priority, d.Routes = m.Context, m.Device, m.Pin, m.Priority, s.Routes
+	}
+	return d
+}
+
+// all describes every slot.
+func (s *Server) all() []described {
+	declared := s.cfg.Routes.View().Slots()
+	list := []described{}
+	for _, snap := range s.cfg.Slots.Snapshot() {
+		list = append(list, describe(snap, declared))
+	}
+	return list
+}
