@@ -64,6 +64,7 @@ type Job struct {
 	Resolve   map[string]string `json:"resolve,omitempty"`
 	CA        string            `json:"ca,omitempty"`
 	HTTP2     bool              `json:"http2,omitempty"`
+	Extra     map[string]any    `json:"extra,omitempty"` // fields to add to the body
 }
 
 // Line is one thing that an SDK gave its caller.

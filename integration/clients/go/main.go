@@ -33,6 +33,7 @@ type Job struct {
 	Resolve   map[string]string `json:"resolve"`
 	CA        string            `json:"ca"`
 	HTTP2     bool              `json:"http2"`
+	Extra     map[string]any    `json:"extra"` // fields to add to the body
 }
 
 // Line is one thing that the SDK gave us.

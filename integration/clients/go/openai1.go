@@ -17,6 +17,9 @@ func options1(job Job, client *http.Client) []option.RequestOption {
 	for k, v := range job.Headers {
 		o = append(o, option.WithHeader(k, v))
 	}
+	for k, v := range job.Extra {
+		o = append(o, option.WithJSONSet(k, v))
+	}
 	return o
 }
 

@@ -29,7 +29,7 @@ async function run(job) {
     timeout: (job.timeout ?? 60) * 1000,
     defaultHeaders: job.headers ?? {},
   })
-  const request = { model: job.model, stream: job.stream, max_tokens: job.max_tokens ?? 64 }
+  const request = { model: job.model, stream: job.stream, max_tokens: job.max_tokens ?? 64, ...job.extra }
   const answer = job.api === 'completion'
     ? await client.completions.create({ ...request, prompt: job.prompt })
     : await client.chat.completions.create({ ...request, messages: [{ role: 'user', content: job.prompt }] })

@@ -60,6 +60,7 @@ def run(job):
     protocols = []
     with client(job, protocols) as c:
         request = {"model": job["model"], "stream": job["stream"], "max_tokens": job.get("max_tokens", 64)}
+        request["extra_body"] = job.get("extra")
         if job["api"] == "completion":
             answer = c.completions.create(prompt=job["prompt"], **request)
         else:
