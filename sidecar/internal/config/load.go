@@ -26,10 +26,11 @@ func Load(c *Config, args, environ []string) error {
 		return err
 	}
 	if path != "" {
-		if err := checkRoots(path); err != nil {
-			return fmt.Errorf("read configuration %s: %w", path, err)
+		says, err := checkRoots(path)
+		if err == nil && says {
+			err = file.Decode(path, c)
 		}
-		if err := file.Decode(path, c); err != nil {
+		if err != nil {
 			return fmt.Errorf("read configuration %s: %w", path, err)
 		}
 	}

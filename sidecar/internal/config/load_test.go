@@ -119,3 +119,13 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 }
+
+// A file that says nothing, or only in comments, sets nothing.
+func TestFileThatSaysNothing(t *testing.T) {
+	for _, text := range []string{"\n", "# log: {level: debug}\n", "---\n"} {
+		c, err := load(t, text, nil, nil)
+		if err != nil || c.Log.Level != "info" {
+			t.Errorf("%q: level %q, error %v", text, c.Log.Level, err)
+		}
+	}
+}

@@ -12,11 +12,12 @@ import (
 )
 
 // checkRoots refuses a file with an unknown top-level key: paerser names the
-// unknown keys below it but drops those at the top without a word.
-func checkRoots(path string) error {
+// unknown keys below it but drops those at the top without a word. It reports
+// whether the file says anything: paerser takes one that does not for a mistake.
+func checkRoots(path string) (says bool, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	data := map[string]any{}
 	switch ext := filepath.Ext(path); ext {
@@ -25,10 +26,10 @@ func checkRoots(path string) error {
 	case ".yml", ".yaml", ".json":
 		err = yaml.Unmarshal(b, &data)
 	default:
-		return fmt.Errorf("%q is not a known ending: use .yml, .yaml, .toml or .json", ext)
+		return false, fmt.Errorf("%q is not a known ending: use .yml, .yaml, .toml or .json", ext)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	known := map[string]bool{}
 	fields := reflect.TypeOf(Config{})
@@ -37,8 +38,8 @@ func checkRoots(path string) error {
 	}
 	for _, k := range keys(data) {
 		if !known[strings.ToLower(k)] {
-			return fmt.Errorf("%s: there is no such key", k)
+			return false, fmt.Errorf("%s: there is no such key", k)
 		}
 	}
-	return nil
+	return len(data) > 0, nil
 }
