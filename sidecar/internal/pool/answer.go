@@ -121,8 +121,8 @@ func (e *entry) mendable(end slot.Ending) bool {
 func (e *entry) refuseAll(code, message string, retry int, final bool) {
 	first := e.refusal(code, message, retry, final)
 	e.answerLoads(first)
-	if e.demand = nobody; e.spec.Model.Preload && !final {
-		e.demand = idly // tried again after the pause
+	if e.demand = nobody; e.spec.Model.Preload && !final { // tried again after a pause
+		e.demand, e.calm = idly, time.Now().Add(e.pool.cfg.Hold)
 	}
 	for _, t := range e.queue.clear() {
 		t.refuse(e.refusal(code, message, retry+int(t.number%5), final))

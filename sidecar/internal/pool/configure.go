@@ -26,9 +26,10 @@ func (p *Pool) configure(specs []Spec) {
 		switch {
 		case e == nil:
 			p.open(s)
-		case e.removed:
+		case e.closed:
 			e.next = &s // opened when the old one is gone
 		default:
+			e.removed = false
 			p.change(e, s)
 		}
 	}
@@ -110,8 +111,8 @@ func (p *Pool) remove(e *entry) {
 	p.log.Info("slot removed", "slot", e.id)
 	e.removed = true
 	e.refuseAll(wire.CodeModelNotFound, "the model is no longer declared", 0, true)
-	e.slot.Unload(slot.WhyRemoved)
-	e.slot.Close()
+	e.slot.Unload(slot.WhyRemoved) // and is closed when nothing of it runs
+	p.dirty[e] = true
 }
 
 // gone is called when nothing of a slot is left.
@@ -124,6 +125,7 @@ func (p *Pool) gone(e *entry) {
 	e.answerGone()
 	if e.next != nil && !p.closing {
 		p.open(*e.next)
+		p.entries[e.id].queue = e.queue
 	} else {
 		p.cfg.Observer.Removed(e.id)
 		last := e.show()

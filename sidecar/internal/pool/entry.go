@@ -25,9 +25,11 @@ type entry struct {
 	wanted   bool            // told to come up, not yet heard
 	leaving  bool            // told to go, not yet heard
 	demand   demand          // to come up without a flight
+	calm     time.Time       // before which a preload is not tried again
 	loads    []chan error    // who waits for it to be up
 	gone     []chan struct{} // who waits for it to be down
 	forgiven bool            // told to forget its failures, not yet heard
+	closed   bool            // the slot was told to end
 	removed  bool            // no longer declared
 	shut     bool            // grants no new lease, so that it can go
 	backlog  int             // flights that waited when it came up and wait still
@@ -50,7 +52,10 @@ func (p *Pool) look(e *entry) {
 	}
 	switch s := e.snap.State; {
 	case e.removed:
-		return
+		if e.snap.State.Resting() && !e.closed {
+			e.closed = true
+			e.slot.Close()
+		}
 	case s == slot.Offline && e.needed() && !e.wanted && p.turn(e):
 		e.wanted = true
 		e.slot.Want()
@@ -75,6 +80,10 @@ const (
 func (p *Pool) turn(e *entry) bool {
 	if e.queue.len > 0 || e.demand != idly {
 		return true
+	}
+	if time.Now().Before(e.calm) {
+		p.wake(e.calm)
+		return false
 	}
 	for _, o := range p.entries {
 		waits := o.snap.State == slot.Offline || o.snap.State == slot.StartingMemory && o.lease == nil

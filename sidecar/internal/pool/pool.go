@@ -145,7 +145,7 @@ func (p *Pool) arrive(t *Ticket) {
 	case p.closing:
 		t.decide(true)
 		t.refuse(shutdown(t.request.Slot))
-	case e == nil || e.removed:
+	case e == nil || e.removed && e.next == nil:
 		t.decide(true)
 		t.refuse(refusal(wire.CodeModelNotFound, "no slot has that name", slot.Snapshot{ID: t.request.Slot}, 0))
 	default:
@@ -210,6 +210,7 @@ func (p *Pool) close() {
 		for _, t := range e.queue.clear() {
 			t.refuse(shutdown(e.id))
 		}
+		e.next, e.closed = nil, true
 		e.answerLoads(shutdown(e.id))
 		e.slot.Close()
 	}

@@ -109,7 +109,7 @@ func (a *actor) loop() {
 
 // over reports whether the goroutine may end.
 func (a *actor) over() bool {
-	return a.closing && (a.state.resting() || a.state == ErrorStuck)
+	return a.closing && (a.state.Resting() || a.state == ErrorStuck)
 }
 
 func (a *actor) handle(m message) {

@@ -98,7 +98,7 @@ func (a *actor) suspended() {
 }
 
 func (a *actor) unload(why Why) {
-	if !a.state.resting() && !a.state.Going() {
+	if !a.state.Resting() && !a.state.Going() {
 		a.why = why
 	}
 	a.apply(Unload)
@@ -141,7 +141,7 @@ func (a *actor) configure(c Config) {
 
 func (a *actor) close() {
 	a.closing = true
-	if !a.state.resting() {
+	if !a.state.Resting() {
 		a.unload(WhyShutdown)
 	}
 }

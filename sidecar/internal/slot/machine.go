@@ -100,8 +100,8 @@ func (s State) Failed() bool {
 	return s == ErrorStop || s == ErrorRelease || s == ErrorBackoff || s == Error || s == ErrorStuck
 }
 
-// resting reports whether nothing runs and nothing is held in s.
-func (s State) resting() bool { return s == Offline || s == ErrorBackoff || s == Error }
+// Resting reports whether nothing runs and nothing is held in s.
+func (s State) Resting() bool { return s == Offline || s == ErrorBackoff || s == Error }
 
 // Event is what happens to a slot.
 type Event uint8

@@ -277,7 +277,7 @@ func (m *model) check() error {
 	switch {
 	case (m.process || m.launch) && !m.memory:
 		return fmt.Errorf("%s: a process without memory", m.state.Full())
-	case m.state.resting() && (m.memory || m.process || m.launch):
+	case m.state.Resting() && (m.memory || m.process || m.launch):
 		return fmt.Errorf("%s: memory %t, process %t, launch %t", m.state.Full(), m.memory, m.process, m.launch)
 	case m.leases > 0 && m.state.Failed():
 		return fmt.Errorf("%s with %d leases", m.state.Full(), m.leases)

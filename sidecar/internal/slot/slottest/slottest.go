@@ -102,6 +102,7 @@ func (l *Launcher) Launch(ctx context.Context, incarnation uint64) (slot.Process
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	b = l.behaviour // what was set meanwhile counts
 	err := b.LaunchErr
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
