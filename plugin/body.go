@@ -13,104 +13,107 @@ import (
 	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
-const firstStep = 16 << 10 // of a body's buffer, in bytes
+// smallBody is as much of a body as is read without asking the budget: no more
+// than its connection takes anyway.
+const smallBody = 16 << 10
 
-// named is what a request's body says about its model. code is "" or the
-// refusal's.
-type named struct {
-	model   string
-	code    string
-	message string
+// read finds the model in the request's body and leaves the body readable again.
+func (x *exchange) read(req *http.Request, s *settings) bool {
+	if x.e.Multipart {
+		return x.readForm(req, s.maxUpload)
+	}
+	if req.ContentLength > s.maxBody {
+		return x.tooLarge(s.maxBody)
+	}
+	body, err := io.ReadAll(io.LimitReader(req.Body, smallBody))
+	if err != nil || len(body) == smallBody || req.ContentLength > int64(len(body)) || int64(len(body)) > s.maxBody {
+		return x.readOther(req, body, err, s.maxBody)
+	}
+	return x.understand(req, body)
 }
 
-// readJSON buffers the body (within max and the budget), finds its model and
-// leaves the body readable again. The share must be released when the request
-// ends.
-func readJSON(req *http.Request, max int64, s *share) named {
-	if req.ContentLength > max {
-		return tooLarge(max)
+// readOther goes on where the first bytes are not the whole body.
+func (x *exchange) readOther(req *http.Request, head []byte, err error, max int64) bool {
+	body := bytes.NewBuffer(head)
+	if err == nil && len(head) == smallBody {
+		var room bool
+		if room, err = x.readLarge(req, body, max); !room {
+			return x.busy()
+		}
 	}
-	body, bad := buffer(req, max, s)
-	if bad.code != "" {
-		return bad
+	if err != nil || req.ContentLength > int64(body.Len()) {
+		return x.no(wire.CodeIncomplete, "The request's body ended early.")
 	}
-	n := modelOf(body)
-	if n.code != "" {
-		return n
+	if int64(body.Len()) > max {
+		return x.tooLarge(max)
 	}
-	replace(req, body)
-	return n
+	return x.understand(req, body.Bytes())
 }
 
-// buffer reads the whole body. The buffer grows with what arrives, never by
-// what was announced.
-func buffer(req *http.Request, max int64, s *share) ([]byte, named) {
-	var buf bytes.Buffer
-	if req.Body == nil {
-		return nil, named{}
-	}
-	for step := int64(firstStep); ; step *= 2 {
+// readLarge reads the rest of a body that is not small, or one byte more than
+// max. The buffer grows with what arrives, never by what was announced. It
+// reports whether there was room.
+func (x *exchange) readLarge(req *http.Request, buf *bytes.Buffer, max int64) (bool, error) {
+	x.share = &share{from: bodies, client: x.client}
+	for step := int64(smallBody); ; step *= 2 {
 		if left := max + 1 - int64(buf.Len()); step > left {
 			step = left
 		}
-		if !s.grow(step) {
-			return nil, named{code: wire.CodeRateLimited, message: "Too many large requests are being sent at once."}
+		if !x.share.grow(step) {
+			return false, nil
 		}
-		n, err := io.CopyN(&buf, req.Body, step)
-		if n == step {
-			if int64(buf.Len()) > max {
-				return nil, tooLarge(max)
-			}
+		n, err := io.CopyN(buf, req.Body, step)
+		if n == step && int64(buf.Len()) <= max {
 			continue
 		}
-		if err != io.EOF || req.ContentLength > int64(buf.Len()) {
-			return nil, named{code: wire.CodeIncomplete, message: "The request's body ended early."}
+		x.share.settle(int64(buf.Len()))
+		if n < step && err != io.EOF {
+			return true, err
 		}
-		s.shrink(int64(buf.Len()))
-		s.read()
-		return buf.Bytes(), named{}
+		return true, nil
 	}
 }
 
-func tooLarge(max int64) named {
-	return named{code: wire.CodeTooLarge, message: "The request's body is larger than the " + sizeText(max) + " that this route allows."}
+func (x *exchange) tooLarge(max int64) bool {
+	return x.no(wire.CodeTooLarge, "The request's body is larger than the "+sizeText(max)+" that this route allows.")
 }
 
-// modelOf finds the model in a JSON body. Keys are compared exactly, as engines
-// do.
-func modelOf(body []byte) named {
+func (x *exchange) busy() bool {
+	return x.no(wire.CodeRateLimited, "Too many large requests are being sent at once.")
+}
+
+// understand finds the model in a JSON body. Keys are compared exactly, as
+// engines do.
+func (x *exchange) understand(req *http.Request, body []byte) bool {
 	var fields map[string]json.RawMessage
-	if !utf8.Valid(body) {
-		return named{code: wire.CodeInvalidJSON, message: "The request's body is not valid UTF-8."}
+	if json.Unmarshal(body, &fields) != nil || fields == nil {
+		return x.noJSON("The request's body is not a JSON object.")
 	}
-	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
-		return named{code: wire.CodeInvalidJSON, message: "The request's body is not a JSON object."}
+	if !utf8.Valid(body) { // which encoding/json lets pass
+		return x.noJSON("The request's body is not valid UTF-8.")
 	}
-	raw, ok := fields["model"]
-	if !ok || string(raw) == "null" {
-		return named{}
-	}
-	var model string
-	if err := json.Unmarshal(raw, &model); err != nil {
-		return named{code: wire.CodeInvalidJSON, message: "The request's model is not a string."}
-	}
-	return named{model: strings.TrimSpace(model)}
+	x.quoted = string(fields["model"])
+	replace(req, body)
+	return true
 }
 
-// replace makes the buffered bytes the body. The request gets the means to send
-// it once more, should a kept-alive connection to the sidecar turn out dead.
+// unquote is the name in a model's JSON; ok is false if it is no string.
+func unquote(quoted string) (name string, ok bool) {
+	if quoted == "" || quoted == "null" {
+		return "", true
+	}
+	err := json.Unmarshal([]byte(quoted), &name)
+	return strings.TrimSpace(name), err == nil
+}
+
+// replace makes the buffered bytes the body, which can be had again: should a
+// kept-alive connection to the sidecar turn out dead, or the sidecar be lost
+// while it holds the request.
 func replace(req *http.Request, body []byte) {
-	fresh, err := http.NewRequest(http.MethodPost, "http://body", bytes.NewReader(body))
-	if err != nil { // a constant address always parses
-		return
-	}
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
-	req.Body = fresh.Body
-	req.GetBody = fresh.GetBody
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.ContentLength = int64(len(body))
 	req.TransferEncoding = nil
-	req.Header.Del("Transfer-Encoding")
-	req.Header.Del("Expect")
+	delete(req.Header, "Transfer-Encoding")
+	delete(req.Header, "Expect")
 }

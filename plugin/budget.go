@@ -35,20 +35,28 @@ func (s *share) grow(n int64) bool {
 	if n > b.left {
 		return false
 	}
-	if !s.large && s.bytes+n > largeBody {
-		if b.large[s.client] >= budgetLarge {
-			return false
-		}
-		b.large[s.client]++
-		s.large = true
+	if !s.large && s.bytes+n > largeBody && !s.big() {
+		return false
 	}
 	b.left -= n
 	s.bytes += n
 	return true
 }
 
-// shrink gives back what was reserved beyond n bytes.
-func (s *share) shrink(n int64) {
+// big runs under the budget's mutex.
+func (s *share) big() bool {
+	b := s.from
+	if b.large[s.client] >= budgetLarge {
+		return false
+	}
+	b.large[s.client]++
+	s.large = true
+	return true
+}
+
+// settle ends the reading: n bytes stay buffered, and they count as bytes only,
+// so that one address may have any number of requests in flight.
+func (s *share) settle(n int64) {
 	b := s.from
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,32 +64,16 @@ func (s *share) shrink(n int64) {
 		b.left += s.bytes - n
 		s.bytes = n
 	}
-}
-
-// read ends the reading: what stays buffered counts in bytes only, so that one
-// address may have any number of requests in flight.
-func (s *share) read() {
-	b := s.from
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s.settle()
+	if s.large {
+		s.small()
+	}
 }
 
 // release gives everything back; a second call changes nothing.
-func (s *share) release() {
-	b := s.from
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s.settle()
-	b.left += s.bytes
-	s.bytes = 0
-}
+func (s *share) release() { s.settle(0) }
 
-// settle runs under the budget's mutex.
-func (s *share) settle() {
-	if !s.large {
-		return
-	}
+// small runs under the budget's mutex.
+func (s *share) small() {
 	s.large = false
 	b := s.from
 	b.large[s.client]--

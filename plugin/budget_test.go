@@ -25,7 +25,7 @@ func TestBudget(t *testing.T) {
 	if !other.grow(largeBody + 1) {
 		t.Error("one address takes another's room")
 	}
-	held[0].read()
+	held[0].settle(held[0].bytes)
 	if !held[budgetLarge].grow(1) {
 		t.Error("a body that was read counts on as one being read")
 	}
@@ -44,7 +44,7 @@ func TestBudget(t *testing.T) {
 // A token that changes is read again; one that cannot be read is asked for
 // again each time.
 func TestTokenChanges(t *testing.T) {
-	c := &tokenCache{files: map[string]tokenFile{}}
+	c := &tokenCache{files: map[string]*tokenFile{}}
 	path := filepath.Join(t.TempDir(), "token")
 	write := func(content string, age time.Duration) {
 		t.Helper()

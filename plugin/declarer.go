@@ -63,7 +63,7 @@ func newLog() *slog.Logger {
 }
 
 // join declares a route until ctx ends and returns what repeats that.
-func (r *declarers) join(ctx context.Context, s settings) *declarer {
+func (r *declarers) join(ctx context.Context, s *settings) *declarer {
 	key := s.sidecar + " " + s.route.Name + " " + s.route.Fingerprint()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,6 +11,26 @@ import (
 	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
+// boundary is the length of the whole events, and of the whole comments and
+// blank lines after them, at the beginning of p. No event ends before from.
+func boundary(p []byte, from int) int {
+	end := 0
+	if i := bytes.LastIndex(p[from:], []byte("\n\n")); i >= 0 {
+		end = from + i + 2
+	}
+	if i := bytes.LastIndex(p[from:], []byte("\r\n\r\n")); i >= 0 && from+i+4 > end {
+		end = from + i + 4
+	}
+	for end < len(p) {
+		line := bytes.IndexByte(p[end:], '\n')
+		if line < 0 || p[end] != ':' && len(bytes.TrimRight(p[end:end+line], "\r")) > 0 {
+			break
+		}
+		end += line + 1
+	}
+	return end
+}
+
 // lastEvent is the last event of whole ones, without its blank line; comments
 // are none.
 func lastEvent(whole []byte) []byte {
@@ -81,48 +101,58 @@ func sequence(event []byte) int {
 	return n + 1
 }
 
-// finish ends an answer whose upstream is done. returned says that it came to
-// its own end, else it was cut. The result says that the client's connection
-// has to be broken off, because nothing else would tell it.
-func (w *writer) finish(returned bool) (abort bool) {
+// finish ends an answer whose upstream is done: it returned, or it was cut.
+func (w *writer) finish() {
 	switch w.mode {
-	case modeLost: // and its body could not be had again
-		w.answer(w.x.meaning(http.StatusBadGateway))
-		return false
-	case modeWaiting:
-		if !returned {
-			w.answer(wire.NewFailure(wire.CodeInternal, "Something on the way to the sidecar failed."), 500)
-		}
-		return false
-	case modeBroken:
-		if !w.events {
-			return true
-		}
+	case modeBody, modeAnswered:
 	case modeEvents:
-		if returned {
-			w.settle()
-			if w.x.family == wire.FamilyPlain && len(w.held) == 0 {
-				return false // such a stream may end as it likes
-			}
+		w.finishEvents()
+	case modeBroken:
+		if w.events {
+			w.finishEvents()
+		} else {
+			w.abort = true
 		}
 	default:
-		return false
+		w.replace()
 	}
-	if !w.closed {
-		w.closed = true
-		w.end(w.x.detailed(w.x.ending(returned && w.mode == modeEvents)))
+}
+
+func (w *writer) finishEvents() {
+	if !w.complete() {
+		w.end()
 	}
-	return false
+}
+
+// replace answers where the upstream did not.
+func (w *writer) replace() {
+	if w.mode == modeLost { // and its body could not be had again
+		w.answer(w.x.meaning(http.StatusBadGateway))
+		return
+	}
+	if w.returned { // without a word: an empty answer
+		return
+	}
+	w.answer(wire.NewFailure(wire.CodeInternal, "Something on the way to the sidecar failed."), http.StatusInternalServerError)
+}
+
+// complete reports whether a stream that is over needs no ending from here.
+func (w *writer) complete() bool {
+	if w.returned && w.mode == modeEvents {
+		if len(w.held) > 0 {
+			w.settle()
+		} else if w.x.e.Family == wire.FamilyPlain {
+			return true // such a stream may end as it likes
+		}
+	}
+	return w.closed
 }
 
 // settle looks at what is left when a stream ended by itself: its last event
 // may lack nothing but the blank line.
 func (w *writer) settle() {
-	if len(w.held) == 0 {
-		return
-	}
 	last := bytes.TrimRight(w.held, "\r\n")
-	if w.closed || len(last) == 0 || !w.x.chatty || !final(w.x.family, last) {
+	if w.closed || len(last) == 0 || !w.x.e.chatty || !final(w.x.e.Family, last) {
 		return
 	}
 	w.closed = true
@@ -131,13 +161,13 @@ func (w *writer) settle() {
 
 // end writes the last event of a stream that cannot go on. What was held back
 // of a torn event is dropped.
-func (w *writer) end(f wire.Failure) {
+func (w *writer) end() {
 	w.held = nil
-	if _, err := w.rw.Write(f.Event(w.x.family, sequence(w.tail))); err != nil {
+	w.closed = true
+	f := w.x.detailed(w.x.ending(w.returned && w.mode == modeEvents))
+	if _, err := w.rw.Write(f.Event(w.x.e.Family, sequence(w.tail))); err != nil {
 		w.gone = err
 		return
 	}
-	if w.flusher != nil {
-		w.flusher.Flush()
-	}
+	w.flush()
 }

@@ -64,7 +64,7 @@ func isolate(t *testing.T, s *sidecar) {
 	declaring = &declarers{byName: map[string]*declarer{}, client: &http.Client{Transport: s}, log: newLog()}
 	stopping = newTerminator()
 	stopping.once.Do(func() {}) // the signal is the test's to give
-	tokens = &tokenCache{files: map[string]tokenFile{}}
+	tokens = &tokenCache{files: map[string]*tokenFile{}}
 	bodies = &budget{left: budgetBytes, large: map[string]int{}}
 	t.Cleanup(func() { declaring, stopping, tokens, bodies = oldDeclaring, oldStopping, oldTokens, oldBodies })
 }

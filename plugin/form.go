@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -12,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
 // formHead is how far into a form the model is looked for.
@@ -55,27 +54,32 @@ func (u *upload) tooLarge() bool {
 
 // readForm reads a form up to its model and leaves the whole of it readable.
 // Without a model in the first MiB, the model stays open.
-func readForm(req *http.Request, max int64, s *share) (named, *upload) {
+func (x *exchange) readForm(req *http.Request, max int64) bool {
 	if req.ContentLength > max {
-		return tooLarge(max), nil
+		return x.tooLarge(max)
 	}
 	kind, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" || req.Body == nil {
-		return named{code: wire.CodeInvalidJSON, message: "The request's body is not a form (multipart/form-data)."}, nil
+		return x.noJSON("The request's body is not a form (multipart/form-data).")
 	}
-	if !s.grow(formHead) {
-		return named{code: wire.CodeRateLimited, message: "Too many large requests are being sent at once."}, nil
+	x.share = &share{from: bodies, client: x.client}
+	if !x.share.grow(formHead) {
+		return x.busy()
 	}
 	var head bytes.Buffer
 	model := formModel(multipart.NewReader(io.TeeReader(io.LimitReader(req.Body, formHead), &head), params["boundary"]))
-	s.shrink(int64(head.Len()))
-	s.read()
-	u := &upload{rest: req.Body, left: max}
-	u.head = io.MultiReader(&head, req.Body)
-	var body io.ReadCloser = u
+	x.share.settle(int64(head.Len()))
+	if model != "" {
+		if quoted, err := json.Marshal(model); err == nil {
+			x.quoted = string(quoted)
+		}
+	}
+	x.upload = &upload{rest: req.Body, left: max}
+	x.upload.head = io.MultiReader(&head, req.Body)
+	var body io.ReadCloser = x.upload
 	req.Body = body
 	req.Header.Del("Expect")
-	return named{model: model}, u
+	return true
 }
 
 // formModel looks for the part named model; "" = not among what could be read.

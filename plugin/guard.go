@@ -3,22 +3,37 @@
 package plugin
 
 import (
-	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
-// hosts checks the patterns: a name, "*.suffix", or "*".
-func (p *problems) hosts(raw []string) []string {
+// The hosts that a route serves unless it lists some: localhost, IP literals,
+// single names (containers), *.lan and *.local. A name that a stranger's DNS
+// points here is none of them.
+const usualHosts = `(?i)^(?:[^.:/@\[\]\s]+|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-f:.]+\]|[^:/@\[\]\s]+\.(?:lan|local))\.?(?::[0-9]*)?$`
+
+// hosts makes a pattern of names, "*.suffix", or "*".
+func (p *problems) hosts(raw []string) *regexp.Regexp {
 	list := p.items("hosts", raw)
-	for i, h := range list {
-		list[i] = strings.ToLower(h)
-		if strings.ContainsAny(h, "/@ ") || strings.Contains(strings.TrimPrefix(h, "*."), "*") && h != "*" {
+	if len(list) == 0 {
+		return regexp.MustCompile(usualHosts)
+	}
+	var names []string
+	for _, h := range list {
+		switch {
+		case h == "*":
+			names = append(names, `.*`)
+		case strings.ContainsAny(h, "/@ ") || strings.Contains(strings.TrimPrefix(h, "*."), "*"):
 			p.add("hosts", "\""+h+"\" is not a host name or *.suffix")
+		case strings.HasPrefix(h, "*."):
+			names = append(names, `[^:/@\[\]\s]+`+regexp.QuoteMeta(h[1:]))
+		default:
+			names = append(names, regexp.QuoteMeta(h))
 		}
 	}
-	return list
+	return regexp.MustCompile(`(?i)^(?:` + strings.Join(names, "|") + `)\.?(?::[0-9]*)?$`)
 }
 
 // origins checks "scheme://host[:port]", or "*".
@@ -35,37 +50,6 @@ func (p *problems) origins(raw []string) []string {
 		}
 	}
 	return list
-}
-
-// hostAllowed reports whether a request's Host is one that the route serves.
-// Without a list: localhost, IP literals, single names (containers), *.lan and
-// *.local; a name that a stranger's DNS points here is none of them.
-func hostAllowed(patterns []string, host string) bool {
-	name := hostname(host)
-	if len(patterns) == 0 {
-		return net.ParseIP(name) != nil || name != "" && !strings.Contains(name, ".") ||
-			strings.HasSuffix(name, ".lan") || strings.HasSuffix(name, ".local")
-	}
-	for _, p := range patterns {
-		if p == "*" || p == name || strings.HasPrefix(p, "*.") && strings.HasSuffix(name, p[1:]) {
-			return true
-		}
-	}
-	return false
-}
-
-// hostname is a Host header without port, brackets and final dot, in lower case.
-func hostname(host string) string {
-	if strings.HasPrefix(host, "[") {
-		if end := strings.IndexByte(host, ']'); end > 0 {
-			return strings.ToLower(host[1:end])
-		}
-		return ""
-	}
-	if colon := strings.IndexByte(host, ':'); colon >= 0 {
-		host = host[:colon]
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // originListed reports whether the route allows web pages of that origin.

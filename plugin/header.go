@@ -29,24 +29,25 @@ func ours(name string) bool {
 
 // strip removes what a client may not say, on every path. X-Hal0-Coalesce: off
 // is the one wish that it may have.
-func strip(req *http.Request) {
-	h := req.Header
-	coalesce := h.Get(wire.HeaderCoalesce)
+func strip(h http.Header) {
 	for name := range h {
-		if ours(name) {
-			delete(h, name) // as it is spelt; Del would look for the canonical form
+		// Most names are told apart without a call.
+		if len(name) > 5 && (name[2] == 'H' || name[2] == 'h') && ours(name) {
+			stripOne(h, name)
 		}
 	}
-	for name := range req.Trailer {
-		if ours(name) {
-			delete(req.Trailer, name)
-		}
+	if h["Connection"] != nil {
+		stripConnection(h, h["Connection"])
 	}
-	if strings.EqualFold(coalesce, wire.CoalesceOff) {
-		h.Set(wire.HeaderCoalesce, wire.CoalesceOff)
-	}
-	if connection, ok := h["Connection"]; ok {
-		stripConnection(h, connection)
+}
+
+// stripOne removes a header as it is spelt; Del would look for the canonical
+// form.
+func stripOne(h http.Header, name string) {
+	wish := name == wire.HeaderCoalesce && strings.EqualFold(h.Get(name), wire.CoalesceOff)
+	delete(h, name)
+	if wish {
+		h[wire.HeaderCoalesce] = []string{wire.CoalesceOff}
 	}
 }
 
@@ -68,35 +69,42 @@ func stripConnection(h http.Header, values []string) {
 	h.Set("Connection", strings.Join(kept, ", "))
 }
 
+const idLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
+
 // requestID returns the client's id if it is harmless, else a new one.
 func requestID(h http.Header) string {
-	id := h.Get(wire.HeaderRequestID)
-	if id != "" && len(id) <= 128 && plainID(id) {
-		return id
-	}
-	var b [12]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "req_unknown"
-	}
-	return "req_" + hex.EncodeToString(b[:])
-}
-
-func plainID(id string) bool {
-	for i := 0; i < len(id); i++ {
-		c := id[i]
-		if c != '-' && c != '_' && c != '.' && c != ':' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-			return false
+	if h[wire.HeaderRequestID] != nil {
+		if id := h.Get(wire.HeaderRequestID); id != "" && len(id) <= 128 && strings.Trim(id, idLetters) == "" {
+			return id
 		}
 	}
-	return true
+	return newID()
+}
+
+func newID() string {
+	b := make([]byte, 12)
+	if _, err := rand.Read(b); err != nil {
+		return "req_unknown"
+	}
+	return "req_" + hex.EncodeToString(b)
 }
 
 // withhold removes what engines must not see: credentials and cookies were for
 // the edge, and a compressed answer has no events that anyone could tell apart.
 func withhold(h http.Header) {
-	for _, name := range []string{"Authorization", "X-Api-Key", "Api-Key", "Cookie", "Proxy-Authorization"} {
-		h.Del(name)
-	}
+	delete(h, "Authorization")
+	delete(h, "X-Api-Key")
+	delete(h, "Api-Key")
+	delete(h, "Cookie")
+	delete(h, "Proxy-Authorization")
 	// Without the header, the proxy's own transport would ask for gzip.
-	h.Set("Accept-Encoding", "identity")
+	h["Accept-Encoding"] = []string{"identity"}
+}
+
+// markSlot repeats the decision in plain, for Traefik's child routers.
+func markSlot(h http.Header, m *wire.Model) {
+	h[wire.HeaderSlot] = []string{m.Slot}
+	if m.Node != "" {
+		h[wire.HeaderNode] = []string{m.Node}
+	}
 }

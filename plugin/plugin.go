@@ -13,12 +13,17 @@ import (
 )
 
 // Handler is one instance of the middleware. It is immutable.
+//
+// What runs for each request is short, and what is rare stands in functions of
+// its own: Yaegi allocates every intermediate value of a function when it enters
+// it, also those of branches that are not taken.
 type Handler struct {
-	next        http.Handler
-	settings    settings
-	table       table
-	fingerprint string
-	declarer    *declarer // nil = nobody declares
+	next     http.Handler
+	settings *settings
+	table    *table
+	ownScope string
+	keyless  bool      // whoever may ask at all, asks for the route
+	declarer *declarer // nil = nobody declares
 }
 
 // New makes an instance. It needs neither the token file nor the sidecar to be
@@ -31,7 +36,8 @@ func New(ctx context.Context, next http.Handler, config *Config, name string) (h
 	if next == nil {
 		return nil, errors.New("configure " + name + ": there is no next handler")
 	}
-	h := &Handler{next: next, settings: s, table: newTable(s.route), fingerprint: s.route.Fingerprint()}
+	h := &Handler{next: next, settings: s, table: newTable(s), ownScope: "route:" + name}
+	h.keyless = len(s.keys) == 0 && s.scopeHeader == ""
 	if s.sidecar != "" {
 		stopping.listen()
 		h.declarer = declaring.join(ctx, s)
@@ -41,186 +47,154 @@ func New(ctx context.Context, next http.Handler, config *Config, name string) (h
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	strip(req)
-	escaped := req.URL.EscapedPath()
-	e, code := h.table.endpoint(req.Method, escaped)
-	if code == wire.PathOutside {
-		if !disguised(req.URL.Path) {
-			h.next.ServeHTTP(rw, req)
-			return
-		}
-		code = wire.CodePath
+	strip(req.Header)
+	path := req.URL.EscapedPath()
+	e := h.table.exact[req.Method+" "+path]
+	if e == nil {
+		e = h.table.match(req, path)
 	}
-	x := &exchange{id: requestID(req.Header), family: familyOf(escaped), declarer: h.declarer, replay: &replay{}}
-	if code == "" {
-		x.family = e.Family
-		x.chatty = e.Family == wire.FamilyChat || e.Family == wire.FamilyCompletions
+	if e == nil { // none of ours
+		h.next.ServeHTTP(rw, req)
+		return
 	}
+	x := &exchange{e: e, path: path, id: requestID(req.Header), draft: h.table.draft, began: time.Now(), replay: &replay{}, declarer: h.declarer}
+	if h.admit(x, req) && h.prepare(x, req) {
+		h.forward(x, rw, req)
+	} else {
+		h.turnAway(x, rw, req)
+	}
+}
+
+// admit decides whether the request may ask anything here.
+func (h *Handler) admit(x *exchange, req *http.Request) bool {
+	if h.keyless && x.e.code == "" && req.Header["Origin"] == nil && req.Header["Sec-Fetch-Site"] == nil && h.settings.hosts.MatchString(req.Host) {
+		x.scope = h.ownScope
+		return true
+	}
+	return h.examine(x, req)
+}
+
+// examine is admit, rule by rule.
+func (h *Handler) examine(x *exchange, req *http.Request) bool {
+	if x.e.code == wire.CodePath {
+		return x.no(wire.CodePath, "The path holds an encoded slash, a backslash or a dot segment.")
+	}
+	if !h.settings.hosts.MatchString(req.Host) {
+		return x.no(wire.CodeHost, "This route does not serve that host; its list of hosts says which it does.")
+	}
+	x.key = keyOf(h.settings.keys, req.Header)
+	if (req.Header["Origin"] != nil || req.Header["Sec-Fetch-Site"] != nil) && !h.admitPage(x, req) {
+		return false
+	}
+	if x.key == "" && len(h.settings.keys) > 0 {
+		return x.no(wire.CodeInvalidAPIKey, "The API key is missing or wrong.")
+	}
+	x.scope = h.scope(x, req)
+	return x.e.code == "" || h.unknown(x, req)
+}
+
+// admitPage decides about a request that a web page made.
+func (h *Handler) admitPage(x *exchange, req *http.Request) bool {
 	if origin := req.Header.Get("Origin"); originListed(h.settings.cors, origin) {
 		x.origin = origin
 	}
-	key, f := h.admit(req, code)
-	if f.Code != "" {
-		h.turnAway(rw, req, x, f, escaped)
-		return
+	asks := preflight(req) // it never carries a key
+	if (asks || x.key == "") && foreign(h.settings.cors, req.Header, req.Host) {
+		return x.no(wire.CodeOrigin, "Web pages of that origin may not use this route; its list of origins (cors) says which may.")
 	}
-	if preflight(req) {
+	if asks {
+		x.preflight = true
+		return false
+	}
+	return true
+}
+
+// unknown refuses what the table of endpoints does not have.
+func (h *Handler) unknown(x *exchange, req *http.Request) bool {
+	if x.e.code == wire.CodeMethod {
+		return x.no(wire.CodeMethod, "This endpoint does not take "+shorten(req.Method)+".")
+	}
+	return x.no(x.e.code, "There is no such endpoint: "+shorten(req.URL.Path))
+}
+
+// turnAway answers a request that goes no further.
+func (h *Handler) turnAway(x *exchange, rw http.ResponseWriter, req *http.Request) {
+	if x.preflight {
 		answerPreflight(rw, req, x)
 		return
 	}
-	s := &share{from: bodies, client: clientAddress(req.RemoteAddr)}
-	defer s.release()
-	if f = h.prepare(req, e, x, s, key); f.Code != "" {
-		x.refuse(rw, f)
-		return
-	}
-	h.forward(rw, req, x)
-}
-
-// admit decides whether the request may ask anything here; code is what the
-// table said about its path. It returns the name of the API key.
-func (h *Handler) admit(req *http.Request, code string) (string, wire.Failure) {
-	if code == wire.CodePath {
-		return "", wire.NewFailure(code, "The path holds an encoded slash, a backslash or a dot segment.")
-	}
-	if !hostAllowed(h.settings.hosts, req.Host) {
-		return "", wire.NewFailure(wire.CodeHost, "This route does not serve that host; its list of hosts says which it does.")
-	}
-	asks := preflight(req)
-	key := ""
-	if !asks {
-		key = keyOf(h.settings.keys, req.Header)
-	}
-	if key == "" && foreign(h.settings.cors, req.Header, req.Host) {
-		return "", wire.NewFailure(wire.CodeOrigin, "Web pages of that origin may not use this route; its list of origins (cors) says which may.")
-	}
-	if asks {
-		return "", wire.Failure{}
-	}
-	if key == "" && len(h.settings.keys) > 0 {
-		return "", wire.NewFailure(wire.CodeInvalidAPIKey, "The API key is missing or wrong.")
-	}
-	switch code {
+	switch x.refusal.Code {
 	case wire.CodeMethod:
-		return "", wire.NewFailure(code, "This endpoint does not take "+shorten(req.Method)+".")
-	case wire.CodeRouteUnknown:
-		return "", wire.NewFailure(code, "There is no such endpoint: "+shorten(req.URL.Path))
-	}
-	return key, wire.Failure{}
-}
-
-// turnAway refuses a request whose body was not looked at.
-func (h *Handler) turnAway(rw http.ResponseWriter, req *http.Request, x *exchange, f wire.Failure, escaped string) {
-	switch f.Code {
-	case wire.CodeMethod:
-		rw.Header().Set("Allow", h.table.methods(escaped))
+		rw.Header().Set("Allow", h.table.methods(req.URL.EscapedPath()))
 	case wire.CodeInvalidAPIKey:
 		rw.Header().Set("Www-Authenticate", "Bearer")
 	}
-	x.refuse(rw, f)
+	x.decorate(rw.Header())
+	refuse(rw, x.e.Family, x.detailed(*x.refusal))
+	x.free()
 }
 
-// prepare reads the body, chooses the model and signs what was decided.
-func (h *Handler) prepare(req *http.Request, e wire.Endpoint, x *exchange, s *share, key string) wire.Failure {
+// prepare reads the body, chooses the model and signs what was decided, to the
+// sidecar; then it takes away what the sidecar must not see.
+func (h *Handler) prepare(x *exchange, req *http.Request) bool {
 	token, problem := tokens.get(h.settings.tokenFile)
 	if problem != "" {
-		return wire.NewFailure(wire.CodeUnreachable, problem)
+		return x.no(wire.CodeUnreachable, problem)
 	}
-	who := scope(key, h.tenant(req), h.settings.route.Name)
-	p := wire.Proof{
-		RequestID:     x.id,
-		Route:         h.settings.route.Name,
-		Fingerprint:   h.fingerprint,
-		Since:         h.settings.route.Since,
-		Scope:         who,
-		Lane:          who + " " + s.client,
-		Client:        s.client,
-		CommitAfterMS: h.settings.commitAfter.Milliseconds(),
-		HeartbeatMS:   h.settings.heartbeat.Milliseconds(),
+	x.client = clientAddress(req.RemoteAddr)
+	if x.e.asks && !(x.read(req, h.settings) && h.table.choose(x)) {
+		return false
 	}
-	if e.Family != wire.FamilyModels {
-		model, f := h.read(req, e, x, s)
-		if f.Code != "" {
-			return f
-		}
-		x.slot = model.Slot
-		p.Slot = model.Slot
-		p.Model = &model
-		req.Header.Set(wire.HeaderSlot, model.Slot)
-		if model.Node != "" {
-			req.Header.Set(wire.HeaderNode, model.Node)
-		}
-	}
+	req.Header[wire.HeaderRequestID] = []string{x.id}
 	withhold(req.Header)
-	req.Header.Set(wire.HeaderRequestID, x.id)
-	x.replay.token = token
-	x.replay.proof = p
-	if x.upload == nil { // a streamed body cannot be sent twice
-		x.replay.left = maxReplays
+	if x.model != nil {
+		markSlot(req.Header, x.model)
 	}
-	x.replay.sign(req)
-	return wire.Failure{}
+	x.replay.begin(x, req, token)
+	return true
 }
 
-// read takes the model's name from the body and finds the model.
-func (h *Handler) read(req *http.Request, e wire.Endpoint, x *exchange, s *share) (wire.Model, wire.Failure) {
-	var n named
-	if e.Multipart {
-		n, x.upload = readForm(req, h.settings.maxUpload, s)
-	} else {
-		n = readJSON(req, h.settings.maxBody, s)
+// scope says who may share a flight; the words before the colon keep a header's
+// value from passing for a key's name.
+func (h *Handler) scope(x *exchange, req *http.Request) string {
+	if x.key != "" {
+		return "key:" + x.key
 	}
-	if n.code != "" {
-		f := wire.NewFailure(n.code, n.message)
-		return wire.Model{}, f
+	if h.settings.scopeHeader != "" {
+		if tenant := strings.TrimSpace(req.Header.Get(h.settings.scopeHeader)); tenant != "" {
+			return "header:" + tenant
+		}
 	}
-	return h.table.choose(e, n)
-}
-
-// tenant is who the header that scopeHeader names says that asks.
-func (h *Handler) tenant(req *http.Request) string {
-	if h.settings.scopeHeader == "" {
-		return ""
-	}
-	return strings.TrimSpace(req.Header.Get(h.settings.scopeHeader))
+	return h.ownScope
 }
 
 // forward hands the request on and sees to it that its answer has an ending.
-func (h *Handler) forward(rw http.ResponseWriter, req *http.Request, x *exchange) {
+func (h *Handler) forward(x *exchange, rw http.ResponseWriter, req *http.Request) {
 	client := req.Context()
 	x.ctx, x.cancel = context.WithCancelCause(client)
-	cancel := x.cancel
-	defer cancel(nil)
 	if h.settings.sidecar != "" {
-		x.watch = newWatch(h.settings.sidecar, x.id, cancel)
-		defer x.watch.stop()
-		takeBack := stopping.after(h.settings.shutdownAfter, func() { cancel(errShutdown) })
-		defer takeBack()
+		x.guard(h.settings.sidecar, h.settings.shutdownAfter)
 	}
 	w := newWriter(rw, x)
-	returned := false
 	defer func() {
-		if !returned {
-			// Nobody listens, or only breaking off tells that the body is not
-			// whole: the proxy's own panic goes on. It must not be recovered and
-			// thrown again, because Traefik would not recognise it.
-			if client.Err() != nil || w.gone != nil || w.mode == modeBody {
-				return
+		// Nobody listens, or only breaking off tells that the body is not whole:
+		// the proxy's own panic goes on. It must not be recovered and thrown again,
+		// because Traefik would not recognise it.
+		if w.returned || client.Err() == nil && w.gone == nil && w.mode != modeBody {
+			if !w.returned {
+				_ = recover()
 			}
-			_ = recover()
+			w.finish()
 		}
-		if w.finish(returned) {
+		x.done()
+		if w.abort {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	ctx := x.replay.trace(x.ctx)
-	h.next.ServeHTTP(w, req.WithContext(ctx))
-	for w.mode == modeLost {
-		if !x.replay.renew(req) {
-			break
-		}
+	h.next.ServeHTTP(w, req.WithContext(x.replay.trace(x.ctx)))
+	for w.mode == modeLost && x.replay.renew(req) {
 		w.mode = modeWaiting
-		h.next.ServeHTTP(w, req.WithContext(ctx))
+		h.next.ServeHTTP(w, req.WithContext(x.replay.trace(x.ctx)))
 	}
-	returned = true
+	w.returned = true
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -22,20 +21,38 @@ const maxReplays = 2
 // be sent at all, which is how the repetition then finds the sidecar.
 type replay struct {
 	left    int
-	reached atomic.Bool // the sidecar accepted a connection for this attempt
+	reached context.Context // done when this attempt has reached the sidecar
 	token   string
-	proof   wire.Proof
+	draft   string // of the proof
+	subject wire.Subject
+	moment  wire.Moment
 }
 
-// trace makes a context by which replay hears that the sidecar was reached.
+// trace makes the context of one attempt, by which replay hears that the sidecar
+// was reached. What the transport calls then is a cancel function, not one of
+// ours: nothing is interpreted on its way.
 func (r *replay) trace(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(_ httptrace.GotConnInfo) { r.reached.Store(true) }})
+	reached, reach := context.WithCancel(context.Background())
+	r.reached = reached
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: reach})
 }
 
 // due reports whether an answer that is an error in text means that the request
 // should be sent again.
 func (r *replay) due(status int, ctx context.Context) bool {
-	return status == http.StatusBadGateway && r.left > 0 && r.reached.Load() && ctx.Err() == nil
+	return status == http.StatusBadGateway && r.left > 0 && r.reached.Err() != nil && ctx.Err() == nil
+}
+
+// begin signs the first attempt. A body that is streamed cannot be sent again.
+func (r *replay) begin(x *exchange, req *http.Request, token string) {
+	r.token = token
+	r.draft = x.draft
+	r.subject = wire.Subject{Purpose: wire.PurposeRequest, Method: req.Method, Path: x.path}
+	r.moment = wire.Moment{RequestID: x.id, Scope: x.scope, Lane: x.scope + " " + x.client, Client: x.client}
+	if x.upload == nil {
+		r.left = maxReplays
+	}
+	r.sign(req)
 }
 
 // renew makes a request ready to be sent again; false if its body is gone.
@@ -48,7 +65,6 @@ func (r *replay) renew(req *http.Request) bool {
 		req.Body = body
 	}
 	r.left--
-	r.reached.Store(false)
 	r.sign(req)
 	return true
 }
@@ -56,7 +72,6 @@ func (r *replay) renew(req *http.Request) bool {
 // sign puts the proof on the request, with the time of this attempt: the one
 // before may have waited for longer than a proof is good for.
 func (r *replay) sign(req *http.Request) {
-	r.proof.TimeMS = time.Now().UnixMilli()
-	subject := wire.Subject{Purpose: wire.PurposeRequest, Method: req.Method, Path: req.URL.EscapedPath()}
-	req.Header.Set(wire.HeaderProof, wire.Sign(r.token, subject, r.proof))
+	r.moment.TimeMS = time.Now().UnixMilli()
+	req.Header[wire.HeaderProof] = []string{wire.SignDraft(r.token, r.subject, r.draft, r.moment)}
 }

@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"net/url"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -20,10 +21,10 @@ type settings struct {
 	maxBody       int64
 	maxUpload     int64
 	cors          []string
-	hosts         []string
+	hosts         *regexp.Regexp
 	scopeHeader   string
-	commitAfter   time.Duration
-	heartbeat     time.Duration
+	commitMS      int64
+	heartbeatMS   int64
 	shutdownAfter time.Duration
 }
 
@@ -41,18 +42,18 @@ func Problems(cfg *Config) []string {
 	return p.list
 }
 
-func newSettings(cfg *Config, name string, since time.Time) (settings, error) {
+func newSettings(cfg *Config, name string, since time.Time) (*settings, error) {
 	p := &problems{}
 	s := p.settings(cfg, name, since)
 	return s, p.err(name)
 }
 
-func (p *problems) settings(cfg *Config, name string, since time.Time) settings {
+func (p *problems) settings(cfg *Config, name string, since time.Time) *settings {
 	if cfg == nil {
 		cfg = CreateConfig()
 	}
 	p.unknown("", cfg.Rest, routeKeys())
-	s := settings{
+	s := &settings{
 		sidecar:       p.address("sidecar", cfg.Sidecar),
 		tokenFile:     strings.TrimSpace(cfg.TokenFile),
 		keys:          p.apiKeys(cfg.Keys),
@@ -61,8 +62,8 @@ func (p *problems) settings(cfg *Config, name string, since time.Time) settings 
 		cors:          p.origins(cfg.Cors),
 		hosts:         p.hosts(cfg.Hosts),
 		scopeHeader:   p.headerName("scopeHeader", cfg.ScopeHeader),
-		commitAfter:   p.durationWithin("commitAfter", cfg.CommitAfter, 20*time.Second, 0, 4*time.Minute),
-		heartbeat:     p.durationWithin("heartbeat", cfg.Heartbeat, 10*time.Second, time.Second, time.Minute),
+		commitMS:      p.durationWithin("commitAfter", cfg.CommitAfter, 20*time.Second, 0, 4*time.Minute).Milliseconds(),
+		heartbeatMS:   p.durationWithin("heartbeat", cfg.Heartbeat, 10*time.Second, time.Second, time.Minute).Milliseconds(),
 		shutdownAfter: p.durationWithin("shutdownAfter", cfg.ShutdownAfter, 8*time.Second, 0, time.Hour),
 	}
 	if !strings.HasPrefix(s.tokenFile, "/") {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
 )
@@ -16,18 +15,17 @@ import (
 // tokenCache keeps what the token files held, for all instances.
 type tokenCache struct {
 	mu    sync.Mutex
-	files map[string]tokenFile // by path
+	files map[string]*tokenFile // by path
 }
 
 // tokenFile is what one file held when it was read last.
 type tokenFile struct {
-	modified time.Time
-	size     int64
+	modified int64 // unix nanoseconds
 	token    string
 	problem  string // for people; never holds content
 }
 
-var tokens = &tokenCache{files: map[string]tokenFile{}}
+var tokens = &tokenCache{files: map[string]*tokenFile{}}
 
 // get returns the token, or why there is none. The file is read when first
 // needed and again when it changed; only its state is asked each time.
@@ -37,21 +35,25 @@ func (c *tokenCache) get(path string) (token, problem string) {
 		return "", unreadable(path, "it is not there")
 	}
 	c.mu.Lock()
-	known, ok := c.files[path]
+	f := c.files[path]
 	c.mu.Unlock()
-	if ok && known.problem == "" && known.size == info.Size() && known.modified.Equal(info.ModTime()) {
-		return known.token, ""
+	if f == nil || f.modified != info.ModTime().UnixNano() || f.problem != "" {
+		f = c.read(path, info)
 	}
-	// Two requests may read it at once; both find the same.
+	return f.token, f.problem
+}
+
+// read may be run by two requests at once; both find the same.
+func (c *tokenCache) read(path string, info os.FileInfo) *tokenFile {
 	fresh := readToken(path, info)
 	c.mu.Lock()
 	c.files[path] = fresh
 	c.mu.Unlock()
-	return fresh.token, fresh.problem
+	return fresh
 }
 
-func readToken(path string, info os.FileInfo) tokenFile {
-	fresh := tokenFile{modified: info.ModTime(), size: info.Size()}
+func readToken(path string, info os.FileInfo) *tokenFile {
+	fresh := &tokenFile{modified: info.ModTime().UnixNano()}
 	if !info.Mode().IsRegular() || info.Size() > 4096 {
 		fresh.problem = unreadable(path, "it is not a token file")
 		return fresh

@@ -33,113 +33,152 @@ var errEvent = errors.New("event is too large")
 // where a panic ends Traefik.
 type writer struct {
 	rw      http.ResponseWriter
-	flusher http.Flusher // nil = flush nothing
+	send    func(p []byte) (int, error) // rw's Write
+	flush   func()                      // rw's Flush, or nothing
+	flushes bool
 	x       *exchange
 
-	mode   int
-	fast   bool   // events: nothing is held, and the last bytes tell what an event is
-	events bool   // the client was promised an event stream
-	held   []byte // events: what follows the last whole event
-	closed bool   // events: the last whole event says that the stream is complete
-	tail   []byte // events of other families than chat's: the last whole event
-	gone   error  // what the client's connection answered
+	mode     int
+	usual    []byte // how an event ends that needs no look, or never
+	events   bool   // the client was promised an event stream
+	held     []byte // events: what follows the last whole event
+	closed   bool   // events: the last whole event says that the stream is complete
+	tail     []byte // events of other families than chat's: the last whole event
+	gone     error  // what the client's connection answered
+	returned bool   // the upstream came to its own end
+	abort    bool   // only breaking off can tell the client that this is not whole
 
 	sign  *time.Timer // reset by signs of life, nil = nobody watches
 	every time.Duration
 	count int // writes since the last reset
 }
 
+// never is the end of no event.
+var never = []byte{0, 255, 0, 255}
+
+// headAlone is the age from which a request's head is sent at once: it was held,
+// and nothing may follow for long. A younger one's goes with the first event.
+const headAlone = time.Second
+
+// unwatched is a count of writes that never comes to markEvery.
+const unwatched = -1 << 62
+
 func newWriter(rw http.ResponseWriter, x *exchange) *writer {
-	w := &writer{rw: rw, x: x, mode: modeWaiting}
-	w.flusher, _ = rw.(http.Flusher)
+	w := &writer{rw: rw, x: x, mode: modeWaiting, usual: never}
+	w.send = rw.Write
+	w.flush = func() {}
+	if f, ok := rw.(http.Flusher); ok {
+		w.flush = f.Flush
+		w.flushes = true
+	}
 	return w
 }
 
 // Header implements http.ResponseWriter.
 func (w *writer) Header() http.Header { return w.rw.Header() }
 
+// Write implements http.ResponseWriter. Of an event stream, only what ends in a
+// whole event passes. This is what runs for each token, so it is no longer than
+// it must be: the event ends like the ones before it, or write looks at it.
+func (w *writer) Write(p []byte) (n int, err error) {
+	if w.count++; w.count > markEvery || !bytes.HasSuffix(p, w.usual) {
+		return w.write(p)
+	}
+	n, err = w.send(p) // net/http cancels the request if this fails
+	w.flush()
+	return n, err
+}
+
 // WriteHeader implements http.ResponseWriter: it decides what becomes of the
 // answer.
 func (w *writer) WriteHeader(status int) {
-	if status >= 100 && status < 200 {
+	h := w.rw.Header()
+	switch {
+	case status < 200:
 		if w.mode == modeWaiting {
 			w.rw.WriteHeader(status)
 		}
-		return
-	}
-	if w.mode != modeWaiting {
-		if status >= 500 && (w.mode == modeEvents || w.mode == modeBody) {
-			w.mode, w.fast = modeBroken, false
-		}
-		return
-	}
-	h := w.rw.Header()
-	if h.Get(wire.HeaderDeclare) != "" {
-		h.Del(wire.HeaderDeclare)
-		w.x.declareAgain()
-	}
-	beat := h.Get(wire.HeaderHeartbeat)
-	h.Del(wire.HeaderHeartbeat)
-	kind := h.Get("Content-Type")
-	switch {
-	case status >= 400 && (kind == "" || strings.HasPrefix(kind, "text/")):
-		if kind == "" && w.x.replay.due(status, w.x.ctx) { // Traefik's own; an upstream's has a type
-			w.mode = modeLost
-			return
-		}
-		w.answer(w.x.meaning(status))
-		return
-	case status < 300 && strings.HasPrefix(kind, "text/event-stream") && h.Get("Content-Encoding") == "":
-		w.mode = modeEvents
-		h.Del("Content-Length")
+	case w.mode != modeWaiting:
+		w.late(status)
+	case status >= 400 && worded(h):
+		w.word(status, h)
 	default:
-		w.mode = modeBody
+		w.begin(status, h)
 	}
-	if w.mode != modeEvents {
-		beat = ""
-		if status >= 300 || h.Get("Content-Length") != "" {
-			w.flusher = nil
-		}
+}
+
+// late hears of a second head: FastProxy reports a failure after the first.
+func (w *writer) late(status int) {
+	if status >= 500 && (w.mode == modeEvents || w.mode == modeBody) {
+		w.mode = modeBroken
+		w.usual = never
 	}
-	w.sign, w.every = w.x.committed(beat)
-	w.events = w.mode == modeEvents
-	w.fast = w.events && w.flusher != nil && w.x.chatty
-	w.x.decorate(h)
-	w.rw.WriteHeader(status)
-	if w.mode == modeEvents && w.flusher != nil {
-		w.flusher.Flush()
+}
+
+// worded reports whether an error is in words for people, as Traefik's are.
+func worded(h http.Header) bool {
+	return h["Content-Type"] == nil || strings.HasPrefix(h.Get("Content-Type"), "text/")
+}
+
+// word turns an error in words into a coded one, unless the request is sent
+// again.
+func (w *writer) word(status int, h http.Header) {
+	if h["Content-Type"] == nil && w.x.replay.due(status, w.x.ctx) { // Traefik's own; an upstream's has a type
+		w.mode = modeLost
+		return
 	}
+	w.answer(w.x.meaning(status))
 }
 
 // answer replaces the upstream's answer by a coded one.
 func (w *writer) answer(f wire.Failure, status int) {
 	w.mode = modeAnswered
-	_, _ = w.x.committed("")
+	w.x.quiet()
 	h := w.rw.Header()
 	h.Del("Content-Encoding")
 	h.Del("Transfer-Encoding")
 	w.x.decorate(h)
-	refuseWith(w.rw, w.x.family, w.x.detailed(f), status)
+	refuseWith(w.rw, w.x.e.Family, w.x.detailed(f), status)
 }
 
-// Write implements http.ResponseWriter. Of an event stream, only what ends in a
-// whole event passes; the common case (one or more whole events that do not
-// complete the stream) is decided by the last four bytes.
-func (w *writer) Write(p []byte) (int, error) {
-	n := len(p)
-	if w.fast && n > 4 && p[n-1] == '\n' && p[n-2] == '\n' && p[n-3] == '}' && p[n-4] != '}' {
-		w.closed = false
-		if _, err := w.rw.Write(p); err != nil {
-			w.gone = err
-			return 0, err
+// begin passes the head on.
+func (w *writer) begin(status int, h http.Header) {
+	if h[wire.HeaderDeclare] != nil {
+		delete(h, wire.HeaderDeclare)
+		if w.x.declarer != nil {
+			w.x.declarer.again()
 		}
-		w.flusher.Flush()
-		if w.count++; w.count >= markEvery {
-			w.live()
-		}
-		return n, nil
 	}
-	return w.write(p)
+	w.x.decorate(h)
+	if status < 300 && strings.HasPrefix(h.Get("Content-Type"), "text/event-stream") && h["Content-Encoding"] == nil {
+		w.beginEvents(status, h)
+		return
+	}
+	w.mode = modeBody
+	w.x.quiet()
+	w.usual = nil // all that comes ends like this
+	w.count = unwatched
+	if status >= 300 || h["Content-Length"] != nil {
+		w.flush = func() {}
+	}
+	w.rw.WriteHeader(status)
+}
+
+func (w *writer) beginEvents(status int, h http.Header) {
+	w.mode = modeEvents
+	w.events = true
+	if w.x.watch != nil {
+		w.sign, w.every = w.x.watch.commit(h.Get(wire.HeaderHeartbeat))
+	}
+	if w.sign == nil {
+		w.count = unwatched
+	}
+	delete(h, wire.HeaderHeartbeat)
+	delete(h, "Content-Length")
+	w.rw.WriteHeader(status)
+	if time.Since(w.x.began) > headAlone {
+		w.flush()
+	}
 }
 
 // write is Write for all that is not the common case.
@@ -149,17 +188,29 @@ func (w *writer) write(p []byte) (int, error) {
 	}
 	switch w.mode {
 	case modeEvents:
-		return w.event(p)
-	case modeBody:
-		n, err := w.rw.Write(p)
-		if err != nil {
-			w.gone = err
-		} else if w.flusher != nil {
-			w.flusher.Flush()
+		if w.sign != nil {
+			w.count = 0
+			w.sign.Reset(w.every)
 		}
-		return n, err
+		if len(w.held) == 0 && w.x.e.chatty && w.plain(p) {
+			return w.pass(p)
+		}
+		return w.event(p)
+	case modeBody: // its head went out with this write
+		return w.pass(p)
 	}
 	return len(p), nil // answered, lost or broken: swallowed
+}
+
+// pass writes and flushes.
+func (w *writer) pass(p []byte) (int, error) {
+	n, err := w.rw.Write(p)
+	if err != nil {
+		w.gone = err
+	} else {
+		w.flush()
+	}
+	return n, err
 }
 
 // event passes on what is whole and holds back the rest.
@@ -183,26 +234,43 @@ func (w *writer) event(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	rest := whole[end:]
-	whole = whole[:end]
-	w.note(whole)
-	if _, err := w.rw.Write(whole); err != nil {
-		w.gone = err
+	w.note(whole[:end])
+	if _, err := w.pass(whole[:end]); err != nil {
 		return 0, err
 	}
-	if w.flusher != nil {
-		w.flusher.Flush()
-	}
-	w.held = nil
-	w.hold(rest)
-	w.live()
+	w.hold(whole[end:])
 	return len(p), nil
 }
 
-// hold keeps a copy of the beginning of an event.
+// plain reports whether p is whole events, seen by its end alone, and not one
+// that completes the stream, but for [DONE] by itself. What completes a stream
+// ends with "]" or with two braces.
+func (w *writer) plain(p []byte) bool {
+	n := len(p)
+	if n > 4 && p[n-1] == '\n' && p[n-2] == '\n' && p[n-3] == '}' && p[n-4] != '}' {
+		w.closed = false
+		w.learn(p[n-4:])
+		return true
+	}
+	if string(p) == "data: [DONE]\n\n" {
+		w.closed = true
+		w.usual = never
+		return true
+	}
+	return false
+}
+
+// learn has Write pass what ends like this event.
+func (w *writer) learn(end []byte) {
+	if w.flushes && !bytes.Equal(end, w.usual) {
+		w.usual = append([]byte(nil), end...)
+	}
+}
+
+// hold keeps a copy of the beginning of an event, if there is one.
 func (w *writer) hold(rest []byte) {
 	w.held = append([]byte(nil), rest...)
-	w.fast = len(rest) == 0 && w.flusher != nil && w.x.chatty
+	w.usual = never
 }
 
 // note remembers how far the stream is after whole events.
@@ -211,46 +279,16 @@ func (w *writer) note(whole []byte) {
 	if len(last) == 0 {
 		return // comments
 	}
-	w.closed = final(w.x.family, last)
-	if !w.x.chatty {
-		w.tail = append(w.tail[:0], last...)
-	}
-}
-
-// live tells the watch that the sidecar lives.
-func (w *writer) live() {
-	w.count = 0
-	if w.sign != nil {
-		w.sign.Reset(w.every)
-	}
+	w.closed = final(w.x.e.Family, last)
+	w.tail = last
 }
 
 // Flush implements http.Flusher for compiled callers.
 func (w *writer) Flush() {
-	if w.flusher != nil && (w.mode == modeEvents || w.mode == modeBody) {
-		w.flusher.Flush()
+	if w.mode == modeEvents || w.mode == modeBody {
+		w.flush()
 	}
 }
 
 // Unwrap serves http.ResponseController for compiled callers (deadlines).
 func (w *writer) Unwrap() http.ResponseWriter { return w.rw }
-
-// boundary is the length of the whole events, and of the whole comments and
-// blank lines after them, at the beginning of p. No event ends before from.
-func boundary(p []byte, from int) int {
-	end := 0
-	if i := bytes.LastIndex(p[from:], []byte("\n\n")); i >= 0 {
-		end = from + i + 2
-	}
-	if i := bytes.LastIndex(p[from:], []byte("\r\n\r\n")); i >= 0 && from+i+4 > end {
-		end = from + i + 4
-	}
-	for end < len(p) {
-		line := bytes.IndexByte(p[end:], '\n')
-		if line < 0 || p[end] != ':' && len(bytes.TrimRight(p[end:end+line], "\r")) > 0 {
-			break
-		}
-		end += line + 1
-	}
-	return end
-}

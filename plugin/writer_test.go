@@ -108,22 +108,20 @@ func TestClientGone(t *testing.T) {
 	})
 }
 
-// A write that fails ends the stream without another attempt to write.
+// A write that fails is told to the proxy, also on the short way.
 func TestBrokenClient(t *testing.T) {
-	b := &broken{ResponseRecorder: httptest.NewRecorder(), left: len(event)}
-	x := &exchange{family: wire.FamilyChat, chatty: true}
+	b := &broken{ResponseRecorder: httptest.NewRecorder(), left: 3 * len(event)}
+	x := &exchange{e: &endpoint{Endpoint: wire.Endpoint{Family: wire.FamilyChat}, chatty: true}}
 	x.ctx, x.cancel = context.WithCancelCause(t.Context())
 	w := newWriter(b, x)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
-	for range 2 {
-		if _, err := io.WriteString(w, event); err == nil {
-			continue
-		} else if w.gone == nil {
-			t.Error("the error is not remembered")
+	for i := range 5 {
+		if _, err := io.WriteString(w, event); (err != nil) != (i >= 3) {
+			t.Errorf("write %d: %v", i, err)
 		}
 	}
-	if b.Body.String() != event || b.left >= 0 {
+	if b.Body.String() != strings.Repeat(event, 3) {
 		t.Errorf("client has %q", b.Body)
 	}
 }
@@ -144,7 +142,7 @@ func TestPanicBeforeHead(t *testing.T) {
 
 // An event that never ends is not held for ever.
 func TestEventTooLarge(t *testing.T) {
-	x := &exchange{family: wire.FamilyChat, chatty: true}
+	x := &exchange{e: &endpoint{Endpoint: wire.Endpoint{Family: wire.FamilyChat}, chatty: true}}
 	x.ctx, x.cancel = context.WithCancelCause(t.Context())
 	w := newWriter(httptest.NewRecorder(), x)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -188,7 +186,7 @@ func FuzzWriter(f *testing.F) {
 // writeIn writes the text in pieces and checks what the client has after each.
 func writeIn(t *testing.T, family, text string, cuts []byte) (string, *writer) {
 	t.Helper()
-	x := &exchange{family: family, chatty: family == wire.FamilyChat}
+	x := &exchange{e: &endpoint{Endpoint: wire.Endpoint{Family: family}, chatty: family == wire.FamilyChat}}
 	x.ctx, x.cancel = context.WithCancelCause(t.Context())
 	client := httptest.NewRecorder()
 	w := newWriter(client, x)

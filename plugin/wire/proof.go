@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"time"
 )
@@ -57,9 +58,41 @@ type Subject struct {
 // Sign makes the value of HeaderProof.
 func Sign(token string, s Subject, p Proof) string {
 	b, err := json.Marshal(p)
-	if err != nil { // plain struct of strings and numbers
+	if err != nil { // plain struct of strings, numbers and lists
 		panic(err)
 	}
+	return seal(token, s, b)
+}
+
+// Moment is what differs between the proofs of one route and model.
+type Moment struct {
+	TimeMS    int64  `json:"t"`
+	RequestID string `json:"id,omitempty"`
+	Scope     string `json:"scope,omitempty"`
+	Lane      string `json:"lane,omitempty"`
+	Client    string `json:"client,omitempty"`
+}
+
+// Draft encodes what does not differ, once for many requests; the fields of
+// Moment must be zero.
+func (p Proof) Draft() string {
+	b, err := json.Marshal(p)
+	if err != nil { // plain struct of strings, numbers and lists
+		panic(err)
+	}
+	return strings.Replace(string(b[:len(b)-1]), "\"t\":0,", "", 1)
+}
+
+// SignDraft is Sign for a draft and a moment.
+func SignDraft(token string, s Subject, draft string, m Moment) string {
+	b, err := json.Marshal(m)
+	if err != nil { // plain struct of strings and a number
+		panic(err)
+	}
+	return seal(token, s, []byte(draft+","+string(b[1:])))
+}
+
+func seal(token string, s Subject, b []byte) string {
 	payload := base64.RawURLEncoding.EncodeToString(b)
 	return "v1." + payload + "." + mac(token, s, payload)
 }
@@ -101,12 +134,16 @@ func Verify(tokens []string, s Subject, header string, now time.Time) (Proof, er
 func mac(token string, s Subject, payload string) string {
 	body := ""
 	if s.Purpose == PurposeDeclare {
-		sum := sha256.Sum256(s.Body)
-		body = hex.EncodeToString(sum[:])
+		body = bodySum(s.Body)
 	}
 	h := hmac.New(sha256.New, []byte(token))
-	h.Write([]byte("v1\n" + s.Purpose + "\n" + s.Method + "\n" + s.Path + "\n" + body + "\n" + payload))
+	_, _ = io.WriteString(h, strings.Join([]string{"v1", s.Purpose, s.Method, s.Path, body, payload}, "\n")) // a hash takes all
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+func bodySum(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // TokenPrefix begins every token; TokenLen is the length of a whole one.
