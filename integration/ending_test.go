@@ -172,7 +172,7 @@ func TestSidecarTerminatedMidStream(t *testing.T) {
 	if code := s.Stop(); code != 0 {
 		t.Errorf("the sidecar ended with %d at SIGTERM", code)
 	}
-	within(t, "stop", time.Since(began), 60*time.Second)
+	within(t, "stop", time.Since(began), 12*time.Second)
 	wantBroken(t, stream, "sidecar.shutdown")
 	if bed.Alive(engine) {
 		t.Error("the engine outlives the sidecar")

@@ -8,10 +8,10 @@ import (
 )
 
 // Bar 4: identical streams on a cold slot are one request to the engine.
-// The slow model makes a stream of two seconds out of this.
+// The slow model makes a stream of a second or more out of this.
 func TestBar4OneFlight(t *testing.T) {
 	s, e := stack(t)
-	const limit = `"max_tokens":100`
+	const limit = `"max_tokens":120`
 	ask := bed.Request{Addr: e.Web("127.0.0.1"), Host: "hal0.lan", Path: chatPath, Body: chat("slow", true, limit)}
 	// cold makes the slot cold and returns how many requests engines have seen.
 	cold := func(t *testing.T) int {

@@ -70,10 +70,10 @@ func jobs(e *bed.Edge, sdk bed.SDK) []bed.Job {
 }
 
 // pace is how much later than from the engine an event may reach a client:
-// well below the 20 ms between two of the slow model's for most, and never a
+// well below the 10 ms between two of the slow model's for most, and never a
 // lump at the end.
 const (
-	paceUsual = 15 * time.Millisecond
+	paceUsual = 8 * time.Millisecond
 	paceWorst = 400 * time.Millisecond
 )
 

@@ -38,6 +38,7 @@ func NewSidecar(t testing.TB, config string) *Sidecar {
 		"--listen.data=" + s.data, "--listen.control=" + s.control,
 		"--state=" + filepath.Join(s.dir, "state"), "--token=" + s.TokenFile(),
 		"--log.level=debug", "--log.format=text",
+		"--limits.drain=3s", // a test that ends has nobody to wait for
 	}
 	if config != "" {
 		s.write("hal0.yml", config, 0o644)
