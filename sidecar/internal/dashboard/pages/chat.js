@@ -12,7 +12,7 @@ export class Chat {
     this.text = dialog.querySelector('textarea');
     this.sendButton = dialog.querySelector('#chat-send');
     this.stopButton = dialog.querySelector('#chat-stop');
-    this.talks = new Map(); // slot → { messages, nodes }
+    this.talks = new Map(); // slot → { messages, box }
     this.form.addEventListener('submit', (e) => { e.preventDefault(); this.#send(); });
     this.stopButton.addEventListener('click', () => this.abort?.abort());
     dialog.querySelector('#chat-clear').addEventListener('click', () => this.#clear());
@@ -24,10 +24,12 @@ export class Chat {
 
   open(slot) {
     this.slot = slot;
-    this.talk = this.talks.get(slot) || { messages: [], nodes: [] };
+    this.talk = this.talks.get(slot) || { messages: [], box: document.createElement('div') };
+    this.talk.box.className = 'talk';
     this.talks.set(slot, this.talk);
     this.title.textContent = `Chat with ${slot}`;
-    this.lines.replaceChildren(...this.talk.nodes);
+    this.lines.replaceChildren(this.talk.box);
+    this.lines.scrollTop = this.lines.scrollHeight;
     this.dialog.showModal();
     this.text.focus();
   }
@@ -35,8 +37,7 @@ export class Chat {
   #clear() {
     this.abort?.abort();
     this.talk.messages = [];
-    this.talk.nodes = [];
-    this.lines.replaceChildren();
+    this.talk.box.replaceChildren();
     this.text.focus();
   }
 
@@ -49,8 +50,7 @@ export class Chat {
   }
 
   #append(node) {
-    this.talk.nodes.push(node);
-    this.lines.append(node);
+    this.talk.box.append(node);
     this.lines.scrollTop = this.lines.scrollHeight;
   }
 
@@ -78,7 +78,7 @@ export class Chat {
     this.abort = abort;
     this.sendButton.hidden = Boolean(abort);
     this.stopButton.hidden = !abort;
-    (abort ? this.stopButton : this.text).focus();
+    if (!abort && document.activeElement === document.body) this.text.focus(); // Stop had it
   }
 
   async #stream(talk, answer, note) {
@@ -97,11 +97,12 @@ export class Chat {
   }
 
   #say(answer, note, text, where) {
+    if (!answer[where]) text = text?.trimStart(); // models begin with a blank
     if (!text) return;
     if (!answer.first) answer.first = performance.now();
     if (!answer[where]) {
       answer[where] = this.#add(where === 'thinking' ? 'said thinking' : 'said');
-      this.lines.append(note); // stays below
+      note.parentNode.append(note); // stays below
     }
     const close = this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 60;
     answer[where].append(text);

@@ -8,14 +8,14 @@ export function span(milliseconds) {
   if (s < 0.0005) return '0 ms';
   if (s < 1) return `${Math.round(milliseconds)} ms`;
   if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 60) return `${Math.round(s)} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  if (s < 59.5) return `${Math.round(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
   if (s < 48 * 3600) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86400)} d`;
 }
 
 /** A duration in whole seconds, for what ticks: 0 s, 12 s, 3 min 20 s. */
-export const ticking = (milliseconds) => (milliseconds < 60e3 ? `${Math.max(0, Math.round(milliseconds / 1000))} s` : span(milliseconds));
+export const ticking = (milliseconds) => (milliseconds < 59.5e3 ? `${Math.max(0, Math.round(milliseconds / 1000))} s` : span(milliseconds));
 
 export function size(bytes) {
   for (const [unit, name] of [[2 ** 40, 'TiB'], [2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [2 ** 10, 'KiB']]) {

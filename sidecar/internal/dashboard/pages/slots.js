@@ -95,7 +95,7 @@ export class Slots {
     fact('Working', s.pid ? `${s.leases} of ${s.parallel}` : '');
     fact('Waiting', s.waiting ? count(s.waiting, 'request') : '');
     fact('Memory', (s.memory || []).map((m) => `${size(m.bytes)} on ${m.device}`).join(', '));
-    fact('Device', s.device);
+    fact('Device', s.device === 'auto' ? '' : s.device);
     fact('Context', s.context ? `${s.context} tokens` : '');
     fact('Also called', (s.aliases || []).join(', '));
     fact('Process', s.pid ? String(s.pid) : '');
@@ -130,6 +130,7 @@ export class Slots {
       if (s.failures > 1) text += ` — ${s.failures} times in a row`;
     }
     if (!['error', 'offline'].includes(s.state) && !card.failure) text = '';
+    else if (s.state === 'offline' && text && !card.failure) text = `Last time: ${text}`;
     part('error').textContent = text;
     part('error').hidden = !text;
   }
@@ -137,11 +138,16 @@ export class Slots {
   #buttons(card) {
     const { slot: s, root } = card;
     const down = ['offline', 'error'].includes(s.state);
-    const off = {
-      load: card.busy || !down, unload: card.busy || down, restart: card.busy || down,
+    const gone = {
+      load: !down, unload: down, restart: down || s.state === 'unloading',
       chat: Boolean(s.capabilities?.length) && !s.capabilities.includes('chat'), logs: false,
     };
-    for (const button of root.querySelectorAll('[data-do]')) button.disabled = off[button.dataset.do];
+    const focused = root.contains(document.activeElement) && document.activeElement;
+    for (const button of root.querySelectorAll('[data-do]')) {
+      button.hidden = gone[button.dataset.do];
+      button.disabled = button.dataset.do === 'load' && card.busy;
+    }
+    if (focused && (focused.hidden || focused.disabled)) root.querySelector('[data-do]:not([hidden]):not(:disabled)').focus();
   }
 
   #progress(card) {
