@@ -238,6 +238,45 @@ func TestNoThrash(t *testing.T) {
 	})
 }
 
+// TestStarvation: of two models that do not fit together, one whose clients
+// never pause, and one that is asked for now and then: nobody waits longer than
+// the bound, one stream, the boot that may be under way, and its own.
+func TestStarvation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const boot, stream, starvation = 25 * time.Second, 15 * time.Second, time.Minute
+		behaviour := slottest.Behaviour{Boot: boot, TermTime: time.Second}
+		b := newBench(t, Config{Devices: hostOf(10 * gib), Starvation: starvation},
+			spec("busy", slottest.New(behaviour), memoryOf(6*gib), parallel(2)), spec("rare", slottest.New(behaviour), memoryOf(6*gib)))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range 6 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					lease, err := b.Request(Request{Slot: "busy", Lane: fmt.Sprint(i)}).Lease(ctx)
+					if err != nil {
+						return
+					}
+					time.Sleep(stream)
+					lease.Release()
+				}
+			})
+		}
+		var longest time.Duration
+		for i := range 200 {
+			time.Sleep(time.Duration(i*37%400) * time.Second)
+			began := time.Now()
+			b.get("rare").Release()
+			longest = max(longest, time.Since(began))
+		}
+		cancel()
+		wg.Wait()
+		if bound := boot + starvation + stream + boot + 2*time.Second; longest > bound || longest < starvation {
+			t.Errorf("the longest wait is %s, want at most %s", longest, bound)
+		}
+		t.Logf("longest wait %s", longest)
+	})
+}
+
 func TestGPU(t *testing.T) {
 	bubble("one load at a time per device, devices side by side", t, func(t *testing.T) {
 		var specs []Spec

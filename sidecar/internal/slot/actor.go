@@ -262,10 +262,12 @@ func (a *actor) snapshot() Snapshot {
 	t := &a.attempt
 	s := Snapshot{
 		ID: a.cfg.ID, State: a.state, Phase: a.state.Phase(), Since: a.since, Incarnation: a.incarnation,
-		Leases: len(t.leases), Parallel: a.cfg.Parallel, UpSince: t.upSince, LastUsed: a.lastUsed, Why: a.why,
+		Leases: len(t.leases), Parallel: a.cfg.Parallel, LastUsed: a.lastUsed, Why: a.why,
 		Trouble: a.trouble, Failures: a.failures, RetryAt: a.retryAt, Looping: a.cfg.Backoff.Looping(a.failures),
 	}
-	s.PID = a.pid()
+	if s.PID = a.pid(); s.PID != 0 {
+		s.UpSince = t.upSince
+	}
 	if a.state.Coming() {
 		s.Boot, s.Pull = t.boot, t.pull
 	}

@@ -121,11 +121,15 @@ func (a *actor) watchExit() {
 }
 
 func (a *actor) exited(exit Exit) {
-	if exit.Class == "" {
+	told := a.state == UnloadingStop
+	switch {
+	case told:
+		exit.Class = "" // it did as it was told
+	case exit.Class == "":
 		exit.Class = ClassCrash
 	}
 	a.attempt.lastPID, a.attempt.process = a.pid(), nil
-	if a.state != UnloadingStop {
+	if !told {
 		a.failed(exit)
 	}
 	a.log.Info("engine ended", "incarnation", a.incarnation, "code", exit.Code, "signal", exit.Signal, "class", exit.Class, "detail", exit.Detail)
