@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"hub":       {},
 	"library":   {"lockfile"},
 	"lockfile":  {},
+	"login":     {},
 	"metrics":   {"api", "device", "hub", "pool", "slot"},
 	"pool":      {"device", "slot"},
 	"proc":      {},

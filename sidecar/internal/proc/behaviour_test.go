@@ -48,11 +48,11 @@ func behave(name string) int {
 		return 0
 	case "wait":
 		fmt.Println("waiting")
-		select {}
+		return forever()
 	case "ignore-term":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("waiting")
-		select {}
+		return forever()
 	case "polite":
 		heard := make(chan os.Signal, 1)
 		signal.Notify(heard, syscall.SIGTERM)
@@ -62,7 +62,7 @@ func behave(name string) int {
 	case "crash":
 		signal.Reset(syscall.SIGABRT)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		return forever()
 	case "fork":
 		return fork(false)
 	case "fork-away":
@@ -135,6 +135,16 @@ func process(t *testing.T, name string, args ...string) (*proc.Process, <-chan s
 	return p, lines
 }
 
+// said waits for a line with the prefix: a child may speak before its parent
+// names it.
+func said(lines <-chan string, prefix string) string {
+	for {
+		if line := <-lines; strings.HasPrefix(line, prefix) {
+			return line
+		}
+	}
+}
+
 // number is the pid in a line "<what> N".
 func number(t *testing.T, line string) int {
 	t.Helper()
@@ -154,7 +164,7 @@ func family() int {
 			return code
 		}
 	}
-	select {}
+	return forever()
 }
 
 // keeper launches a family with a journal, repeats what it says, and waits to
@@ -200,5 +210,14 @@ func orphaner() int {
 		return 93
 	}
 	fmt.Println(c.Process.Pid)
+	return 0
+}
+
+// forever waits for what does not come. Whoever listens for signals is not taken
+// for deadlocked by the runtime.
+func forever() int {
+	never := make(chan os.Signal, 1)
+	signal.Notify(never, syscall.Signal(0x1f))
+	<-never
 	return 0
 }

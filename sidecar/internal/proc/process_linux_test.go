@@ -37,7 +37,7 @@ func awaitGone(t *testing.T, pid int) {
 
 func TestChildDiesWithParent(t *testing.T) {
 	p, lines := process(t, "parent")
-	child := number(t, <-lines)
+	child := number(t, said(lines, "child "))
 	// Not by p.Kill: the child is in a group of its own, but the point is that
 	// nobody tells it.
 	if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
