@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,4 +175,55 @@ func Alive(pid int) bool {
 	}
 	_, rest, _ := strings.Cut(string(b), ") ")
 	return !strings.HasPrefix(rest, "Z")
+}
+
+// RSS is the process's resident memory, in bytes.
+func (p *Process) RSS() int64 {
+	p.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	p.t.Fatalf("%s has no resident memory", p.name)
+	return 0
+}
+
+// Files is how many file descriptors the process has open.
+func (p *Process) Files() int {
+	p.t.Helper()
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return len(all)
+}
+
+// Marked are the processes, zombies aside, whose environment has that entry:
+// what a program with it in its own has started, wherever it has gone.
+func Marked(t testing.TB, entry string) map[int]string {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]string{}
+	for _, path := range all {
+		b, err := os.ReadFile(path)
+		if err != nil || !strings.Contains("\x00"+string(b), "\x00"+entry+"\x00") {
+			continue // it has ended meanwhile
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil || !Alive(pid) {
+			continue
+		}
+		cmd, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		found[pid] = strings.ReplaceAll(string(cmd), "\x00", " ")
+	}
+	return found
 }

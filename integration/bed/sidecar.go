@@ -70,6 +70,12 @@ func (s *Sidecar) write(name, text string, mode os.FileMode) {
 	}
 }
 
+// Env adds a variable to the sidecar's environment, from the next start on.
+func (s *Sidecar) Env(entry string) *Sidecar {
+	s.env = append(s.env, entry)
+	return s
+}
+
 // Start starts the sidecar, or starts it again, and waits until it serves.
 func (s *Sidecar) Start() *Sidecar {
 	s.t.Helper()
