@@ -125,7 +125,7 @@ func TestStoppedProcess(t *testing.T) {
 // holds the output.
 func TestGroupEndsWithLeader(t *testing.T) {
 	p, lines := process(t, "fork")
-	child := number(t, said(lines, "child "))
+	child := number(t, said(lines, "grandchild "))
 	<-p.Done()
 	if e := p.Exit(); e.Code != 5 {
 		t.Errorf("%+v", e)
@@ -135,7 +135,7 @@ func TestGroupEndsWithLeader(t *testing.T) {
 
 func TestExitIsNoticedWhileAStrangerHoldsTheOutput(t *testing.T) {
 	p, lines := process(t, "fork-away")
-	child := number(t, said(lines, "child "))
+	child := number(t, said(lines, "grandchild "))
 	defer func() {
 		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
 			t.Error("the stranger was killed:", err)
