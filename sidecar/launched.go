@@ -208,8 +208,26 @@ func (p *launched) condemn(a *process, why error) {
 // Warm makes the engine produce one token: it is a slot.Warmer.
 func (p *launched) Warm(ctx context.Context) error { return p.process().checker.Warm(ctx) }
 
-// Terminate asks the engine to end.
-func (p *launched) Terminate() error { return p.end().Terminate() }
+// Terminate asks the engine to end, and once more if it has to be asked twice.
+func (p *launched) Terminate() error {
+	a := p.end()
+	if p.template.Insist > 0 {
+		p.launcher.engines.running.Go(func() { a.insist(p.template.Insist, p.log) })
+	}
+	return a.Terminate()
+}
+
+func (a *process) insist(after time.Duration, log hclog.Logger) {
+	t := time.NewTimer(after)
+	defer t.Stop()
+	select {
+	case <-a.Done():
+	case <-t.C:
+		if err := a.Terminate(); err != nil {
+			log.Warn("terminate engine again", "pid", a.PID(), "error", err)
+		}
+	}
+}
 
 // Kill ends the engine.
 func (p *launched) Kill() error { return p.end().Kill() }

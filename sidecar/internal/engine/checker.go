@@ -42,8 +42,7 @@ type Checker struct {
 // NewChecker makes the checker of one launch. Only ask it while the launched
 // process lives: that is the other half of the proof.
 func (t Template) NewChecker(p Plan, base string) *Checker {
-	// No proxy. The questions of one boot share a connection, those of the health
-	// watch do not keep one open.
+	// No proxy. The two questions of the proof share a connection.
 	transport := &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Second}
 	return &Checker{template: t, plan: p, base: base, client: &http.Client{Transport: transport}}
 }
@@ -55,10 +54,10 @@ func (c *Checker) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	if c.known.Load() || c.template.identity == "" {
-		_, err := c.expect(ctx, c.template.ready, c.plan.Key)
+		_, err := c.expect(ctx, c.template.ready, last)
 		return err
 	}
-	body, err := c.expect(ctx, c.template.identity, c.plan.Key)
+	body, err := c.expect(ctx, c.template.identity, first)
 	if err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func (c *Checker) Ready(ctx context.Context) error {
 // refuses makes sure that another key does not open the engine: only then does
 // ours prove anything.
 func (c *Checker) refuses(ctx context.Context) error {
-	status, _, err := c.get(ctx, c.template.identity, NewKey())
+	status, _, err := c.get(ctx, c.template.identity, NewKey(), last)
 	if err != nil {
 		return err
 	}
@@ -87,8 +86,17 @@ func (c *Checker) refuses(ctx context.Context) error {
 	return nil
 }
 
-func (c *Checker) expect(ctx context.Context, path, key string) ([]byte, error) {
-	status, body, err := c.get(ctx, path, key)
+// turn says whether another question follows on the same connection. One that
+// is left open keeps llama-server from ending for a second.
+type turn bool
+
+const (
+	first turn = false
+	last  turn = true
+)
+
+func (c *Checker) expect(ctx context.Context, path string, t turn) ([]byte, error) {
+	status, body, err := c.get(ctx, path, c.plan.Key, t)
 	switch {
 	case err != nil:
 		return nil, err
@@ -102,11 +110,12 @@ func (c *Checker) expect(ctx context.Context, path, key string) ([]byte, error) 
 	return nil, fmt.Errorf("probe %s: status %d", path, status)
 }
 
-func (c *Checker) get(ctx context.Context, path, key string) (int, []byte, error) {
+func (c *Checker) get(ctx context.Context, path, key string, t turn) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
 	if err != nil {
 		return 0, nil, fmt.Errorf("probe engine: %w", err)
 	}
+	req.Close = bool(t)
 	return c.do(req, key)
 }
 
@@ -146,6 +155,7 @@ func (c *Checker) Warm(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm engine: %w", err)
 	}
+	req.Close = true
 	req.Header.Set("Content-Type", "application/json")
 	status, _, err := c.do(req, c.plan.Key)
 	switch {

@@ -61,7 +61,7 @@ func New(name string, c Config) (Template, error) {
 		problems = append(problems, err)
 	}
 	t.command = c.invocation
-	t.program = func() string { return first(c.Command) }
+	t.program = func() string { return programOf(c.Command) }
 	if err := errors.Join(problems...); err != nil {
 		return Template{}, fmt.Errorf("engine %s: %w", name, err)
 	}
@@ -122,11 +122,11 @@ func (c Config) rules() ([]rule, error) {
 	return rules, errors.Join(problems...)
 }
 
-func first(s []string) string {
-	if len(s) == 0 {
+func programOf(command []string) string {
+	if len(command) == 0 {
 		return ""
 	}
-	return s[0]
+	return command[0]
 }
 
 func orElse(s, other string) string {

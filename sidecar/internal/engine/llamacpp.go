@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 )
 
 // errNoLlamaServer is what using llama.cpp says on a box that has none.
@@ -18,6 +19,7 @@ func llamaCPP(named string) Template {
 	return Template{
 		Name:       LlamaCPP,
 		NeedsModel: true,
+		Insist:     insistAfter,
 		listening:  commonListening,
 		rules:      llamaRules(),
 		paths: map[string]string{
@@ -50,6 +52,11 @@ func llamaCPP(named string) Template {
 		},
 	}
 }
+
+// insistAfter: llama-server loses a TERM that comes just after it began to
+// listen, and lingers after one that comes while it streams. A second one ends
+// it at once; by then our own streams have ended.
+const insistAfter = time.Second
 
 // llamaArgs is the command line: what we plan, then what the model declares, so
 // that it wins, then what nobody may change. Flags that this llama-server does

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"time"
 )
 
 // The built-in templates.
@@ -19,6 +20,8 @@ type Template struct {
 	Name string
 	// NeedsModel says that a plan must have a file.
 	NeedsModel bool
+	// Insist is how long after a TERM another one is sent, 0 = never.
+	Insist time.Duration
 
 	program   func() string // the executable, "" = there is none
 	command   func(Plan) (invocation, error)
