@@ -11,11 +11,11 @@ import (
 
 // ask is a slot's wait for memory.
 type ask struct {
-	since    time.Time
-	after    time.Time // a reading from before says nothing
-	refused  time.Time // since when nothing that may go would make room
-	estimate bool      // its need is being estimated
-	gate     *gate     // nil = not at the gate
+	since   time.Time
+	after   time.Time // a reading from before says nothing
+	refused time.Time // since when nothing that may go would make room
+	guess   time.Time // since when its need is being estimated; zero = it is not
+	gate    *gate     // nil = not at the gate
 }
 
 // readings is what the pool's goroutine knows of the devices.

@@ -97,8 +97,12 @@ func (e *entry) ended(end slot.Ending) {
 	if e.mendable(end) {
 		return
 	}
+	until := e.snap.RetryAt
+	if lost := e.pool.lostUntil(e); end.Exit.Class == slot.ClassGPU && lost.After(until) {
+		until = lost
+	}
 	retry := 0
-	if wait := time.Until(e.snap.RetryAt); wait > 0 {
+	if wait := time.Until(until); wait > 0 {
 		retry = clampSeconds(wait)
 	}
 	e.refuseAll(end.Code, end.Message, retry, end.Exit.Class.Stays())
@@ -125,7 +129,7 @@ func (e *entry) refuseAll(code, message string, retry int, final bool) {
 		e.demand, e.calm = idly, time.Now().Add(e.pool.cfg.Hold)
 	}
 	for _, t := range e.queue.clear() {
-		t.refuse(e.refusal(code, message, retry+int(t.number%5), final))
+		t.refuse(e.refusal(code, message, max(retry, 1)+int(t.number%5), final))
 	}
 	e.backlog = 0
 }

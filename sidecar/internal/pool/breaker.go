@@ -19,6 +19,20 @@ func (p *Pool) lost(id device.ID) bool {
 	return b != nil && time.Now().Before(b.until)
 }
 
+// lostUntil is when the first of the devices that the slot may use is tried
+// again; zero = none is lost.
+func (p *Pool) lostUntil(e *entry) time.Time {
+	var first time.Time
+	for _, set := range device.Choose(p.devices.last, e.spec.Model.Device) {
+		for _, d := range set {
+			if b := p.breakers[d.ID]; b != nil && (first.IsZero() || b.until.Before(first)) {
+				first = b.until
+			}
+		}
+	}
+	return first
+}
+
 // devicesFail counts a failure for the devices that the slot was given.
 func (p *Pool) devicesFail(e *entry) {
 	if e.lease == nil {

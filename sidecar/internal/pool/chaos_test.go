@@ -37,7 +37,7 @@ type chaos struct {
 // transition, a second process of a slot or memory over the capacity, and once
 // it is calm again every flight is served, and everything can be closed.
 func TestChaos(t *testing.T) {
-	runs := uint64(12)
+	runs := uint64(8)
 	if n, err := strconv.ParseUint(os.Getenv("HAL0_CHAOS_RUNS"), 10, 64); err == nil {
 		runs = n
 	}

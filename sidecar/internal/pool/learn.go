@@ -129,9 +129,15 @@ func (p *Pool) need(e *entry) (bytes int64, known bool) {
 	if p.cfg.Estimate == nil {
 		return p.unknownNeed(), true
 	}
+	if !e.ask.guess.IsZero() && time.Since(e.ask.guess) >= estimateTime+time.Second {
+		return p.unknownNeed(), true // it hangs: on a file system that is gone, say
+	}
 	p.estimate(e)
 	return 0, false
 }
+
+// estimateTime bounds an estimate.
+const estimateTime = 5 * time.Second
 
 // unknownNeed is a whole device, if it will be measured; else two slots whose
 // need nobody declares could never be up together.
@@ -144,13 +150,15 @@ func (p *Pool) unknownNeed() int64 {
 
 // estimate has the need estimated, once per declaration.
 func (p *Pool) estimate(e *entry) {
-	if e.ask.estimate {
+	if !e.ask.guess.IsZero() {
 		return
 	}
-	e.ask.estimate = true
+	e.ask.guess = time.Now()
+	p.wake(e.ask.guess.Add(estimateTime + time.Second))
 	spec, print := e.spec, e.print
-	p.work(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
+	// Not joined: it reads a file, and may hang where nothing can end it.
+	go func() {
+		ctx, cancel := context.WithTimeout(p.ctx, estimateTime)
 		defer cancel()
 		n, err := p.cfg.Estimate(ctx, spec.Model)
 		p.in.Put(func() {
@@ -167,7 +175,7 @@ func (p *Pool) estimate(e *entry) {
 			}
 			p.dirty[e] = true
 		})
-	})
+	}()
 }
 
 // hopeless ends a wait for memory for what a launch would fail for at once. The

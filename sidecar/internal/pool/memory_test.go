@@ -440,6 +440,20 @@ func TestNeed(t *testing.T) {
 			t.Errorf("%d estimates", estimates)
 		}
 	})
+	bubble("an estimate that hangs", t, func(t *testing.T) {
+		hang := make(chan struct{})
+		c := Config{Devices: hostOf(10 * gib), Estimate: func(context.Context, wire.Model) (int64, error) {
+			<-hang
+			return 0, errors.New("too late")
+		}}
+		b := newBench(t, c, spec("a", slottest.New(slottest.Behaviour{})))
+		b.get("a").Release()
+		b.wantAt(6 * time.Second)
+		if err := b.Close(t.Context()); err != nil { // does not wait for it
+			t.Error(err)
+		}
+		close(hang)
+	})
 	bubble("unknown: the whole device, until it is measured", t, func(t *testing.T) {
 		f := hostOf(10 * gib)
 		c := Config{Devices: f, Resident: func(int) (int64, error) { return 2 * gib, nil },
