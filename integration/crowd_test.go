@@ -78,7 +78,7 @@ type held struct {
 
 // hold sends a request on a connection of its own, and returns when it is sent.
 func hold(addr, body string) (*held, error) {
-	conn, err := net.DialTimeout("tcp", addr, 30*time.Second)
+	conn, err := net.DialTimeout("tcp", addr, 3*time.Minute)
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +219,9 @@ func wantHolding(t testing.TB, s *bed.Sidecar, all []*held) {
 func TestIssue4Bar6HeldThroughTraefik(t *testing.T) {
 	bed.Tool(t, "traefik")
 	n, boot := crowd(8_000)
+	if bed.Long() {
+		boot *= 3 // so many take Traefik a while to accept on two cores
+	}
 	// The route of the edge has the slot's name only; how it boots is said by the
 	// engine that it names, which the sidecar's own file defines.
 	config := fmt.Sprintf(`

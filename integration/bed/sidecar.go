@@ -21,6 +21,7 @@ type Sidecar struct {
 
 	t       testing.TB
 	dir     string
+	state   string // folder
 	data    string // host:port
 	control string
 	env     []string
@@ -32,11 +33,12 @@ type Sidecar struct {
 func NewSidecar(t testing.TB, config string) *Sidecar {
 	t.Helper()
 	s := &Sidecar{t: t, dir: t.TempDir()}
+	s.state = filepath.Join(s.dir, "state")
 	s.data = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
 	s.control = net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
 	s.args = []string{
 		"--listen.data=" + s.data, "--listen.control=" + s.control,
-		"--state=" + filepath.Join(s.dir, "state"), "--token=" + s.TokenFile(),
+		"--token=" + s.TokenFile(),
 		"--log.level=debug", "--log.format=text",
 		"--limits.drain=3s", // a test that ends has nobody to wait for
 	}
@@ -70,6 +72,22 @@ func (s *Sidecar) write(name, text string, mode os.FileMode) {
 	}
 }
 
+// State is the folder of what survives a restart; SetState has it elsewhere,
+// from the next start on.
+func (s *Sidecar) State() string { return s.state }
+
+// SetState is State's setter.
+func (s *Sidecar) SetState(dir string) { s.state = dir }
+
+// Configure replaces what hal0.yml says. A running sidecar reads it at SIGHUP.
+func (s *Sidecar) Configure(config string) {
+	s.t.Helper()
+	s.write("hal0.yml.tmp", config, 0o644)
+	if err := os.Rename(filepath.Join(s.dir, "hal0.yml.tmp"), filepath.Join(s.dir, "hal0.yml")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // Env adds a variable to the sidecar's environment, from the next start on.
 func (s *Sidecar) Env(entry string) *Sidecar {
 	s.env = append(s.env, entry)
@@ -94,7 +112,7 @@ func (s *Sidecar) Start() *Sidecar {
 // Launch starts the sidecar and waits for nothing.
 func (s *Sidecar) Launch() *Sidecar {
 	s.t.Helper()
-	cmd := exec.Command(Hal0(s.t), append([]string{"serve"}, s.args...)...)
+	cmd := exec.Command(Hal0(s.t), append([]string{"serve", "--state=" + s.state}, s.args...)...)
 	cmd.Env = append(Environment(), s.env...)
 	s.Process = Start(s.t, "sidecar", cmd)
 	return s
