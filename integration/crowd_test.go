@@ -21,7 +21,7 @@ func TestIssue4Bar4FiftyClients(t *testing.T) {
 	s, e := stack(t)
 	var asked []bed.Request
 	for range 50 {
-		asked = append(asked, bed.Request{Addr: e.Web("127.0.0.1"), Host: "hal0.lan", Path: chatPath, Body: chat("slow", true, `"max_tokens":100`)})
+		asked = append(asked, bed.Request{Addr: e.Web("127.0.0.1"), Host: "hal0.lan", Path: chatPath, Body: chat("slow", true, `"max_tokens":50`)})
 	}
 	streams := bed.OpenAll(t, asked...)
 	var all sync.WaitGroup

@@ -182,6 +182,9 @@ func TestIssue4Bar3OutcomesInSDKs(t *testing.T) {
 			cells := 0
 			for door, to := range at {
 				for _, f := range faults() {
+					if f.knobs["bytes"] == 33<<20 && !bed.Long() {
+						continue // the sidecar ends it: the wire's test has seen how
+					}
 					for _, api := range []string{"chat", "completion"} {
 						for _, stream := range []bool{true, false} {
 							if !stream && !f.plain {

@@ -180,9 +180,18 @@ func Alive(pid int) bool {
 // RSS is the process's resident memory, in bytes.
 func (p *Process) RSS() int64 {
 	p.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	n := Resident(p.PID())
+	if n == 0 {
+		p.t.Fatalf("%s has no resident memory", p.name)
+	}
+	return n
+}
+
+// Resident is the resident memory of a process, in bytes; 0 where it has ended.
+func Resident(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		p.t.Fatal(err)
+		return 0
 	}
 	for _, line := range strings.Split(string(b), "\n") {
 		var kib int64
@@ -190,7 +199,6 @@ func (p *Process) RSS() int64 {
 			return kib << 10
 		}
 	}
-	p.t.Fatalf("%s has no resident memory", p.name)
 	return 0
 }
 
