@@ -5,16 +5,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// Root is the top of the repository.
+// Root is the top of the repository, seen from the folder in which go test runs
+// the package's tests.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	dir, err := os.Getwd()
+	for err == nil && dir != filepath.Dir(dir) {
+		if _, e := os.Stat(filepath.Join(dir, ".traefik.yml")); e == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	panic("the tests do not run inside the repository")
 }
 
 // Cache is the folder that integration/install fills.
