@@ -25,8 +25,12 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// The test binary is the demo engine, too, as the program itself is.
+// The test binary is the demo engine, too, as the program itself is; and the
+// whole program, for tests that kill it.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "hal0-under-test" {
+		os.Exit(execute(os.Args[2:], os.Stdout, os.Stderr))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "demo-engine" {
 		os.Exit(demo.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
