@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/hal0-dev/hal0/sidecar/internal/demo"
 	"github.com/hal0-dev/hal0/sidecar/internal/engine"
@@ -17,6 +19,10 @@ const (
 	exitFailed = 1 // the command did not do what it was asked
 	exitUsage  = 2 // the command line or the configuration is wrong
 )
+
+const exitHelp = `Exit status: 0 it is done; 1 it is not (the slot failed, the sidecar refused or is
+not reached, a check found a problem); 2 the command line or the configuration is
+wrong.`
 
 // usageError is a mistake of the caller's: exit status 2.
 type usageError struct{ error }
@@ -37,7 +43,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"): // cobra's own has no type
 		fmt.Fprintf(stderr, "hal0: %v\n", err)
 		return exitUsage
 	}
@@ -49,7 +55,7 @@ func rootCommand(stdout io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "hal0",
 		Short:         "Local models as one OpenAI API",
-		Long:          "Local models as one OpenAI API: cold ones are held while they boot, identical\nstreams share one upstream call, and a stream that fails ends with one error.",
+		Long:          "Local models as one OpenAI API: cold ones are held while they boot, identical\nstreams share one upstream call, and a stream that fails ends with one error.\n\n" + exitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),
@@ -60,7 +66,8 @@ func rootCommand(stdout io.Writer) *cobra.Command {
 		moveCommand(stdout, "load", "Load a slot's model, and wait until it is ready"),
 		moveCommand(stdout, "unload", "Stop a slot's engine"),
 		moveCommand(stdout, "restart", "Stop a slot's engine and start it again"),
-		pullCommand(stdout), modelsCommand(stdout),
+		logsCommand(stdout), routesCommand(stdout), devicesCommand(stdout), topCommand(stdout), chatCommand(stdout),
+		pullCommand(stdout), modelsCommand(stdout), doctorCommand(stdout),
 		checkCommand(stdout), keyCommand(stdout), passwordCommand(stdout), healthCommand(), socketCommand(), versionCommand(stdout),
 	)
 	return root
@@ -85,4 +92,21 @@ func versionCommand(stdout io.Writer) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// builtAt is when the source of this binary was committed, or the zero time's
+// neighbour where the toolchain does not say.
+func builtAt() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Unix(0, 0)
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			if at, err := time.Parse(time.RFC3339, s.Value); err == nil {
+				return at
+			}
+		}
+	}
+	return time.Unix(0, 0)
 }

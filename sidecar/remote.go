@@ -32,51 +32,80 @@ func (m *remote) flags(c *cobra.Command) {
 	c.Flags().StringVar(&m.token, "token", os.Getenv("HAL0_TOKEN_FILE"), "file with the sidecar's token, needed from another box (HAL0_TOKEN_FILE)")
 }
 
+// bases are the addresses to try.
+func (m *remote) bases() []string {
+	if m.url != "" {
+		return []string{strings.TrimRight(m.url, "/")}
+	}
+	return defaultRemotes
+}
+
 // call sends one request and decodes the answer into out, where it is not nil.
 func (m *remote) call(ctx context.Context, method, path string, out any) error {
-	bases := defaultRemotes
-	if m.url != "" {
-		bases = []string{strings.TrimRight(m.url, "/")}
+	resp, err := m.open(ctx, method, path, nil)
+	if err != nil {
+		return err
 	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// open sends one request to the first sidecar that is there, and returns its
+// answer, to be read and closed. body is sent as JSON, where it is not nil.
+func (m *remote) open(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var last error
-	for _, base := range bases {
-		err := m.ask(ctx, method, base+path, out)
+	for _, base := range m.bases() {
+		resp, err := m.ask(ctx, method, base+path, body)
 		var away *net.OpError
-		if !errors.As(err, &away) {
-			return err
+		if !errors.As(err, &away) && !errors.Is(err, errStranger) {
+			return resp, err
 		}
 		last = err
 	}
-	return fmt.Errorf("reach the sidecar: %w (is it running? --url says where)", last)
+	return nil, fmt.Errorf("reach the sidecar: %w (is it running? --url says where)", last)
 }
 
-func (m *remote) ask(ctx context.Context, method, address string, out any) error {
-	r, err := http.NewRequestWithContext(ctx, method, address, nil)
+// errStranger is an answer that no sidecar gives.
+var errStranger = errors.New("something answers there that is not hal0")
+
+func (m *remote) ask(ctx context.Context, method, address string, body any) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("write request: %w", err)
+		}
+		content = strings.NewReader(string(b))
+	}
+	r, err := http.NewRequestWithContext(ctx, method, address, content)
 	if err != nil {
-		return usageError{fmt.Errorf("read --url: %w", err)}
+		return nil, usageError{fmt.Errorf("read --url: %w", err)}
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if m.token != "" {
 		b, err := os.ReadFile(m.token)
 		if err != nil {
-			return usageError{fmt.Errorf("read --token: %w", err)}
+			return nil, usageError{fmt.Errorf("read --token: %w", err)}
 		}
 		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(b)))
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode >= 400 {
-		return refusal(resp)
+		defer resp.Body.Close()
+		return nil, refusal(resp)
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("read answer of %s: %w", address, err)
-	}
-	return nil
+	return resp, nil
 }
 
 // refusal is the error in an envelope.
@@ -86,7 +115,7 @@ func refusal(resp *http.Response) error {
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil || json.Unmarshal(b, &envelope) != nil || envelope.Error.Code == "" {
-		return fmt.Errorf("the sidecar answered %s", resp.Status)
+		return fmt.Errorf("%w: it says %s", errStranger, resp.Status)
 	}
 	return fmt.Errorf("%s (%s)", envelope.Error.Message, envelope.Error.Code)
 }
@@ -105,7 +134,11 @@ func healthCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), 3*time.Second)
 			defer cancel()
-			return (&remote{}).ask(ctx, http.MethodGet, u, nil)
+			resp, err := (&remote{}).ask(ctx, http.MethodGet, u, nil)
+			if err != nil {
+				return err
+			}
+			return resp.Body.Close()
 		},
 	}
 	c.Flags().StringVar(&address, "url", "http://127.0.0.1:8090", "base address of the listener")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +15,9 @@ import (
 // shown is a slot as the sidecar tells it: the state is its word on the wire.
 type shown struct {
 	slot.Snapshot
-	State string `json:"state"`
+	State  string `json:"state"`
+	Model  string `json:"model"`
+	Engine string `json:"engine"`
 }
 
 func slotsCommand(stdout io.Writer) *cobra.Command {
@@ -46,33 +47,21 @@ func slotsCommand(stdout io.Writer) *cobra.Command {
 
 func printSlots(out io.Writer, slots []shown) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "SLOT\tSTATE\tPID\tLEASES\tWAITING\tSINCE")
+	fmt.Fprintln(w, "SLOT\tSTATE\tMODEL\tPID\tLEASES\tWAITING\tSINCE")
 	for _, s := range slots {
 		pid := "-"
 		if s.PID != 0 {
 			pid = fmt.Sprint(s.PID)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", s.ID, s.State, pid, s.Leases, s.Waiting, time.Since(s.Since).Round(time.Second))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.ID, s.State, plain(modelName(s)), pid, s.Leases, s.Waiting, brief(time.Since(s.Since)))
 	}
 	return w.Flush()
 }
 
-// moveCommand is load, unload or restart: POST /api/slots/{id}/<verb>.
-func moveCommand(stdout io.Writer, verb, short string) *cobra.Command {
-	m := &remote{}
-	c := &cobra.Command{
-		Use:   verb + " SLOT",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			var s shown
-			if err := m.call(c.Context(), http.MethodPost, "/api/slots/"+url.PathEscape(args[0])+"/"+verb, &s); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(stdout, "%s: %s\n", s.ID, s.State)
-			return err
-		},
+// modelName is what runs in a slot.
+func modelName(s shown) string {
+	if s.Model == "" {
+		return "(" + s.Engine + ")"
 	}
-	m.flags(c)
-	return c
+	return s.Model
 }

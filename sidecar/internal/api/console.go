@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -29,10 +30,9 @@ func (s *Server) console(w http.ResponseWriter, r *http.Request) {
 		fail(w, requestID(r), wire.FamilyPlain, wire.NewFailure(wire.CodeInvalidJSON, "the body is not the JSON of a chat"))
 		return
 	}
-	p, known := s.consoleProof(r, ask.Model)
-	if !known {
-		f := wire.NewFailure(wire.CodeModelNotFound, "there is no slot "+ask.Model)
-		fail(w, requestID(r), wire.FamilyPlain, f)
+	p, f := s.consoleProof(r, ask.Model)
+	if f != nil {
+		fail(w, requestID(r), wire.FamilyPlain, *f)
 		return
 	}
 	inner := r.Clone(r.Context())
@@ -44,8 +44,8 @@ func (s *Server) console(w http.ResponseWriter, r *http.Request) {
 	s.proven(w, inner)
 }
 
-// consoleProof finds a route that has the slot.
-func (s *Server) consoleProof(r *http.Request, slot string) (wire.Proof, bool) {
+// consoleProof finds a route that has the slot, for chats.
+func (s *Server) consoleProof(r *http.Request, slot string) (wire.Proof, *wire.Failure) {
 	view := s.cfg.Routes.View()
 	for _, declared := range view.Slots() {
 		if declared.Model.Slot != slot || len(declared.Routes) == 0 {
@@ -54,6 +54,10 @@ func (s *Server) consoleProof(r *http.Request, slot string) (wire.Proof, bool) {
 		e, known := view.Route(declared.Routes[0])
 		if !known {
 			continue
+		}
+		if can := declared.Model.Capabilities; len(can) > 0 && !slices.Contains(can, "chat") {
+			f := wire.NewFailure(wire.CodeCapability, "slot "+slot+" does not declare the capability chat")
+			return wire.Proof{}, &f
 		}
 		client := r.RemoteAddr
 		if host, _, err := net.SplitHostPort(client); err == nil {
@@ -64,7 +68,8 @@ func (s *Server) consoleProof(r *http.Request, slot string) (wire.Proof, bool) {
 			Route: e.Route.Name, Fingerprint: e.Route.Fingerprint(), Since: e.Route.Since,
 			Slot: slot, Scope: consoleScope, Lane: consoleScope, Client: client,
 			HeartbeatMS: consoleHeartbeat.Milliseconds(),
-		}, true
+		}, nil
 	}
-	return wire.Proof{}, false
+	f := wire.NewFailure(wire.CodeModelNotFound, "there is no slot "+slot)
+	return wire.Proof{}, &f
 }

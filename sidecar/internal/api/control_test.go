@@ -55,7 +55,7 @@ func control(t *testing.T, change ...func(*Config)) (*Server, http.Handler) {
 	f := &fakeSlots{snap: slot.Snapshot{ID: "a", State: slot.Idle}, changes: make(chan slot.Snapshot)}
 	routes := route.New(route.Config{Changed: func(*route.View) {}, Log: hclog.NewNullLogger()})
 	t.Cleanup(routes.Close)
-	declared := wire.Route{Name: "hal0@test", Models: []wire.Model{{Slot: "a", Engine: "demo", Model: "m.gguf"}}}
+	declared := wire.Route{Name: "hal0@test", Models: []wire.Model{{Slot: "a", Engine: "demo", Model: "m.gguf"}, {Slot: "e", Engine: "demo", Capabilities: []string{"embedding"}}}}
 	if _, err := routes.Put(context.Background(), declared, true); err != nil {
 		t.Fatal(err)
 	}
@@ -230,12 +230,15 @@ func TestConsoleProof(t *testing.T) {
 	if w := ask(h, "127.0.0.1", "POST", "/api/v1/chat/completions", `{"model":"b"}`); w.Code != 404 {
 		t.Errorf("a slot that is not: %d", w.Code)
 	}
+	if w := ask(h, "127.0.0.1", "POST", "/api/v1/chat/completions", `{"model":"e"}`); w.Code != 400 || !strings.Contains(w.Body.String(), wire.CodeCapability) {
+		t.Errorf("a slot for embeddings: %d %s", w.Code, w.Body)
+	}
 	if w := ask(h, "127.0.0.1", "POST", "/api/v1/chat/completions", `[`); w.Code != 400 {
 		t.Errorf("no JSON: %d", w.Code)
 	}
 	r := httptest.NewRequest("POST", "/api/v1/chat/completions", nil)
-	p, ok := s.consoleProof(r, "a")
-	if !ok || p.Route != "hal0@test" || p.Slot != "a" || p.Scope != consoleScope {
-		t.Errorf("proof is %+v, %t", p, ok)
+	p, f := s.consoleProof(r, "a")
+	if f != nil || p.Route != "hal0@test" || p.Slot != "a" || p.Scope != consoleScope {
+		t.Errorf("proof is %+v, %v", p, f)
 	}
 }
