@@ -81,12 +81,16 @@ func (w *writer) Header() http.Header { return w.rw.Header() }
 // whole event passes. This is what runs for each token, so it is no longer than
 // it must be: the event ends like the ones before it, or write looks at it.
 func (w *writer) Write(p []byte) (n int, err error) {
-	if w.count++; w.count > markEvery || !bytes.HasSuffix(p, w.usual) {
+	w.count++
+	if w.count > markEvery {
 		return w.write(p)
 	}
-	n, err = w.send(p) // net/http cancels the request if this fails
-	w.flush()
-	return n, err
+	if bytes.HasSuffix(p, w.usual) {
+		n, err = w.send(p) // net/http cancels the request if this fails
+		w.flush()
+		return
+	}
+	return w.write(p)
 }
 
 // WriteHeader implements http.ResponseWriter: it decides what becomes of the

@@ -15,6 +15,7 @@ import (
 	"github.com/mitchellh/mapstructure"
 	"github.com/traefik/yaegi/interp"
 	"github.com/traefik/yaegi/stdlib"
+	"gopkg.in/yaml.v3"
 )
 
 // interpreted runs the plugin in Yaegi, loaded as Traefik loads a local plugin:
@@ -113,4 +114,22 @@ func TestCasesInYaegi(t *testing.T) {
 		t.Fatal(err)
 	}
 	casetest.Run(t, cases, loadPlugin(t))
+}
+
+// TestManifest makes an instance of .traefik.yml's testData in Yaegi, as the
+// plugin catalogue does.
+func TestManifest(t *testing.T) {
+	content, err := os.ReadFile("../../.traefik.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		TestData map[string]any `yaml:"testData"`
+	}
+	if err := yaml.Unmarshal(content, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadPlugin(t).handler(t.Context(), http.NotFoundHandler(), manifest.TestData, "test"); err != nil {
+		t.Error(err)
+	}
 }
