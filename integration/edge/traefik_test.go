@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,8 @@ import (
 )
 
 // real runs the plugin in a real Traefik: one process, one router per setup,
-// labels through the Docker provider and files through the file provider.
+// labels through the Docker provider, files through the file provider and pairs
+// through Consul's.
 type real struct{}
 
 func (real) Name() string { return "traefik" }
@@ -29,6 +29,7 @@ func (real) Open(t *testing.T, setups []*casetest.Setup) {
 		t.Fatal(err)
 	}
 	var containers []bed.Container
+	store := map[string]string{}
 	for _, s := range setups {
 		s.Address = fmt.Sprintf("127.0.0.1:%d", web)
 		switch s.Config.Form {
@@ -39,8 +40,9 @@ func (real) Open(t *testing.T, setups []*casetest.Setup) {
 			s.Provider = "file"
 			write(t, filepath.Join(files, s.ID+"."+s.Config.Form), s.Config.Text)
 			write(t, filepath.Join(files, s.ID+"-router.yml"), router(s))
-		default:
-			t.Fatalf("no way to give Traefik %s", s.Config.Form)
+		case "kv":
+			s.Provider = "consul"
+			pairs(s, store)
 		}
 	}
 	cmd := exec.Command(bed.Tool(t, "traefik"),
@@ -49,6 +51,7 @@ func (real) Open(t *testing.T, setups []*casetest.Setup) {
 		fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", web),
 		"--providers.docker.endpoint=unix://"+bed.Docker(t, containers...), "--providers.docker.exposedbydefault=false",
 		"--providers.file.directory="+files,
+		"--providers.consul.endpoints="+consul(t, store), "--providers.consul.rootkey=traefik",
 		"--experimental.localplugins.hal0.modulename=github.com/hal0-dev/hal0", "--experimental.abortonpluginfailure=true",
 	)
 	cmd.Dir, cmd.Env = dir, bed.Environment()
@@ -125,34 +128,12 @@ func awaitRouters(t *testing.T, api string, want int) map[string]string {
 	return problems
 }
 
-// TestCasesInTraefik runs the plugin's cases in a real Traefik. Pairs of a
-// key-value store take the same way through Traefik's decoder as labels.
+// TestCasesInTraefik runs the plugin's cases in a real Traefik.
 func TestCasesInTraefik(t *testing.T) {
 	bed.Tool(t, "traefik")
 	cases, err := casetest.Load("../../plugin/testdata/cases")
 	if err != nil {
 		t.Fatal(err)
 	}
-	casetest.Run(t, withoutKV(cases), real{})
-}
-
-func withoutKV(cases []casetest.Case) []casetest.Case {
-	var out []casetest.Case
-	for _, c := range cases {
-		forms := c.Forms
-		if forms == nil && c.Labels == nil && c.YAML == nil && c.TOML == nil && c.KV == nil && len(c.Exchanges) == 0 {
-			forms = casetest.Forms
-		}
-		if c.KV != nil {
-			continue
-		}
-		if forms != nil {
-			c.Forms = slices.DeleteFunc(slices.Clone(forms), func(f string) bool { return f == "kv" })
-			if len(c.Forms) == 0 {
-				continue
-			}
-		}
-		out = append(out, c)
-	}
-	return out
+	casetest.Run(t, cases, real{})
 }
