@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,9 +17,14 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/hub"
 )
 
-// keyLimit bounds the bodies that are compared at all: larger ones are not
-// coalesced, since canonicalising them costs more than a flight of their own.
-const keyLimit = 4 << 20
+const (
+	// keyLimit bounds the bodies that are compared at all, long strings apart:
+	// canonicalising larger ones costs more than a flight of their own.
+	keyLimit = 1 << 20
+	// longString is from where on a string is compared by its digest: an image
+	// in a prompt is most of the body.
+	longString = 1 << 10
+)
 
 // Why a request has no key.
 var (
@@ -35,10 +41,7 @@ var inert = map[string]bool{
 // keyOf identifies requests that are the same work. The key tells nothing about
 // the body to those who do not have the secret.
 func keyOf(secret []byte, r Request, o object, sent http.Header) (hub.Key, error) {
-	if len(o.text) > keyLimit {
-		return "", errTooBig
-	}
-	body, err := canonical(o)
+	body, err := canonical(secret, o)
 	if err != nil {
 		return "", err
 	}
@@ -63,11 +66,11 @@ func keyOf(secret []byte, r Request, o object, sent http.Header) (hub.Key, error
 }
 
 // canonical is the body by RFC 8785, without what is inert.
-func canonical(o object) ([]byte, error) {
-	if !utf8.Valid(o.text) {
+func canonical(secret []byte, o object) ([]byte, error) {
+	switch {
+	case !utf8.Valid(o.text):
 		return nil, errNotUTF8
-	}
-	if bigNumber(o.text) {
+	case bigNumber(o.text):
 		return nil, errBigNumber
 	}
 	rest := []byte{'{'}
@@ -83,7 +86,11 @@ func canonical(o object) ([]byte, error) {
 		}
 		rest = appendMember(rest, m.name, value)
 	}
-	out, err := jcs.Transform(append(rest, '}'))
+	rest = digestLong(secret, append(rest, '}'))
+	if len(rest) > keyLimit {
+		return nil, errTooBig
+	}
+	out, err := jcs.Transform(rest)
 	if err != nil {
 		return nil, fmt.Errorf("canonicalise body: %w", err)
 	}
@@ -106,6 +113,31 @@ func visible(text []byte) []byte {
 		return nil
 	}
 	return append(rest, '}')
+}
+
+// digestLong puts digests in the place of long strings. Without the secret
+// nobody can write a string that equals one.
+func digestLong(secret, text []byte) []byte {
+	if len(text) < longString {
+		return text
+	}
+	out, from := make([]byte, 0, 4<<10), 0
+	for i := 0; i < len(text); {
+		if text[i] != '"' {
+			i++
+			continue
+		}
+		end := skipString(text, i)
+		if value := text[i+1 : end-1]; len(value) >= longString && bytes.IndexByte(value, '\\') < 0 {
+			mac := hmac.New(sha256.New, secret)
+			mac.Write(value)
+			out = append(out, text[from:i]...)
+			out = fmt.Appendf(out, "\"%x\"", mac.Sum(nil))
+			from = end
+		}
+		i = end
+	}
+	return append(out, text[from:]...)
 }
 
 // bigNumber reports whether valid JSON holds a number beyond ±2^53: the
