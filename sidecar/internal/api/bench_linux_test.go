@@ -39,6 +39,10 @@ func TestMain(m *testing.M) {
 		serveUntilClosed(relayHandler(os.Getenv(engineAddress)))
 	case "proxy":
 		serveUntilClosed(proxyHandler(os.Getenv(engineAddress)))
+	case "held":
+		slots := &relaytest.Slots{}
+		slots.Cold(true, true)
+		serveUntilClosed(relayOver(slots, ""))
 	case "raw":
 		serveRaw()
 	}
@@ -61,8 +65,10 @@ func serveUntilClosed(h http.Handler) {
 }
 
 // relayHandler is the part of the sidecar that is measured.
-func relayHandler(engine string) http.Handler {
-	r := relay.New(relay.Config{Slots: &relaytest.Slots{}, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+func relayHandler(engine string) http.Handler { return relayOver(&relaytest.Slots{}, engine) }
+
+func relayOver(slots *relaytest.Slots, engine string) http.Handler {
+	r := relay.New(relay.Config{Slots: slots, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, engine)
 	}})
 	e, _ := wire.Match("POST", chatPath)
@@ -87,6 +93,9 @@ func proxyHandler(engine string) http.Handler {
 // event is as large as llama-server's.
 var event = "data: {\"choices\":[{\"finish_reason\":null,\"index\":0,\"delta\":{\"content\":\" one\"}}],\"created\":1795346565,\"id\":\"chatcmpl-rAb0l6Nn4c141vIQpJQbxzqaf087z4J7\",\"model\":\"mid\",\"system_fingerprint\":\"b11669-Debian\",\"object\":\"chat.completion.chunk\"}\n\n"
 
+// startAfter is when what has no gaps begins: by then everybody is there.
+const startAfter = 3 * time.Second
+
 // pacedEngine sends n events per request, one each gap.
 func pacedEngine(b *testing.B, n int, gap time.Duration) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,10 +104,16 @@ func pacedEngine(b *testing.B, n int, gap time.Duration) string {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		tick := time.NewTicker(gap)
-		defer tick.Stop()
+		var tick <-chan time.Time
+		if gap > 0 {
+			tick = time.Tick(gap)
+		} else {
+			time.Sleep(startAfter)
+		}
 		for range n {
-			<-tick.C
+			if gap > 0 {
+				<-tick
+			}
 			io.WriteString(w, event)
 			w.(http.Flusher).Flush()
 		}
@@ -199,4 +214,130 @@ func BenchmarkOneSubscriber(b *testing.B) {
 	b.ReportMetric(perEvent["relay"]/perEvent["proxy"], "ratio")
 }
 
-func serveRaw() {}
+// BenchmarkFanOut compares what one flight delivers to many subscribers with
+// what a loop delivers that only writes the same bytes to as many sockets.
+func BenchmarkFanOut(b *testing.B) {
+	const subscribers, events = 500, 2000
+	engine := pacedEngine(b, events, 0)
+	rate := map[string]float64{}
+	for b.Loop() {
+		for _, what := range []string{"raw", "relay"} {
+			c := start(b, what, engine)
+			rate[what] += deliveries(b, c.addr, subscribers, events)
+			c.stdin.Close()
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for what, r := range rate {
+		b.ReportMetric(r/float64(b.N), what+"-deliveries/s")
+	}
+	b.ReportMetric(rate["relay"]/rate["raw"], "ratio")
+}
+
+// deliveries opens as many connections, asks for the same on each, and returns
+// how many events came per second, from the first to the last.
+func deliveries(b *testing.B, addr string, subscribers, events int) float64 {
+	var all sync.WaitGroup
+	var began, failed sync.Once
+	var first time.Time
+	for range subscribers {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCoalesce: always\r\nContent-Length: %d\r\n\r\n%s", chatPath, len(streamed), streamed)
+		all.Go(func() {
+			defer conn.Close()
+			conn.Read(make([]byte, 1))
+			began.Do(func() { first = time.Now() })
+			n, err := io.Copy(io.Discard, conn)
+			if err != nil || n < int64(events*len(event)) {
+				failed.Do(func() { b.Errorf("%d bytes, %v", n, err) })
+			}
+		})
+	}
+	all.Wait()
+	return float64(subscribers*events) / time.Since(first).Seconds()
+}
+
+// serveRaw writes the engine's answer to every connection, one write per event.
+func serveRaw() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	conns := make(chan net.Conn, 1000)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns <- c
+		}
+	}()
+	go func() {
+		time.Sleep(startAfter)
+		var parts [2][]net.Conn // one for each core
+		for i := range len(conns) {
+			parts[i%2] = append(parts[i%2], <-conns)
+		}
+		for _, part := range parts {
+			go writeRaw(part)
+		}
+	}()
+	io.Copy(io.Discard, os.Stdin)
+}
+
+func writeRaw(conns []net.Conn) {
+	for range 2000 {
+		for _, c := range conns {
+			io.WriteString(c, event)
+		}
+	}
+	for _, c := range conns {
+		io.WriteString(c, stopped+doneLine)
+		c.(*net.TCPConn).CloseWrite() // Close would reset what was not read
+	}
+}
+
+// BenchmarkHeld tells what a connection costs while it is held for a slot, as
+// the leader of a flight and as one of many that share one.
+func BenchmarkHeld(b *testing.B) {
+	const connections = 5000
+	for _, c := range []struct{ name, body string }{{"lead", `{"stream":true,"n":%d}`}, {"join", `{"stream":true}`}} {
+		b.Run(c.name, func(b *testing.B) {
+			perConnection := 0.0
+			for b.Loop() {
+				child := start(b, "held", "")
+				before := child.memory(b)
+				for i := range connections {
+					conn, err := net.Dial("tcp", child.addr)
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer conn.Close()
+					body := strings.ReplaceAll(c.body, "%d", fmt.Sprint(i))
+					fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", chatPath, len(body), body)
+				}
+				time.Sleep(startAfter)
+				perConnection += float64(child.memory(b)-before) / connections
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(perConnection/float64(b.N)/1024, "KB/connection")
+		})
+	}
+}
+
+// memory is what of the process is in memory, in bytes.
+func (c *child) memory(b *testing.B) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var kb int64
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	fmt.Sscan(rest, &kb)
+	return kb << 10
+}

@@ -95,6 +95,9 @@ func (p *replier) refuse(f wire.Failure) {
 func (p *replier) describe(h http.Header) {
 	p.told.Wait = time.Since(p.arrived)
 	h.Set(wire.HeaderRequestID, p.o.RequestID)
+	if p.o.Family == wire.FamilyMessages {
+		h.Set("Request-Id", p.o.RequestID) // as Anthropic calls it
+	}
 	h.Set(wire.HeaderSlot, p.o.Slot)
 	h.Set(wire.HeaderFlight, p.told.Flight)
 	h.Set(wire.HeaderWait, strconv.FormatInt(p.told.Wait.Milliseconds(), 10))

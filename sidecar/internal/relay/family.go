@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -99,16 +100,38 @@ func readChat(e *sse.Event) meaning {
 	case e.Name == "error":
 		return mishap
 	}
-	named, value := valueOf(e.Data, finishReason)
+	named, values := valuesOf(e.Data, finishReason)
 	switch {
-	case named && !value: // a chunk as most are
+	case named > 0 && values == 0: // a chunk as most are
 		return content
 	case mentionsError(e.Data) && isError(e.Data):
 		return mishap
-	case value:
+	case values > 0:
 		return finish
 	}
 	return content
+}
+
+// finishes is how many choices an event finishes.
+func finishes(e *sse.Event) int {
+	_, values := valuesOf(e.Data, finishReason)
+	return max(values, 1)
+}
+
+// choicesOf is how many choices a request makes an engine answer with.
+func choicesOf(o object) int {
+	n, err := strconv.Atoi(string(o.raw("n")))
+	if err != nil || n < 1 {
+		n = 1
+	}
+	var prompts []json.RawMessage
+	if json.Unmarshal(o.raw("prompt"), &prompts) != nil || len(prompts) == 0 {
+		return n
+	}
+	if first := prompts[0]; first[0] != '"' && first[0] != '[' { // the tokens of one
+		return n
+	}
+	return n * len(prompts)
 }
 
 // readResponses reads an event of /v1/responses.
@@ -200,20 +223,20 @@ func kindOf(e *sse.Event) string {
 	return kind
 }
 
-// valueOf reports whether the word stands in the data as a member's name, and
-// whether one such member has another value than null. Inside a string the
+// valuesOf counts where the word stands in the data as a member's name, and how
+// many of those members have another value than null. Inside a string the
 // word's quotes would be escaped.
-func valueOf(data []byte, w word) (named, value bool) {
+func valuesOf(data []byte, w word) (named, values int) {
 	for {
 		rest, ok := w.in(data)
 		if !ok {
-			return named, false
+			return named, values
 		}
 		data = rest
 		if j := space(data, 0); j < len(data) && data[j] == ':' {
-			named = true
+			named++
 			if j = space(data, j+1); j < len(data) && !bytes.HasPrefix(data[j:], []byte("null")) {
-				return true, true
+				values++
 			}
 		}
 	}

@@ -59,6 +59,21 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
+func TestChoices(t *testing.T) {
+	for body, want := range map[string]int{
+		`{}`: 1, `{"n":3}`: 3, `{"n":null}`: 1, `{"n":0}`: 1, `{"n":"x"}`: 1,
+		`{"prompt":"x"}`: 1, `{"prompt":["x","y"]}`: 2, `{"prompt":[1,2,3]}`: 1, `{"prompt":[[1],[2,3]],"n":2}`: 4, `{"prompt":[]}`: 1,
+	} {
+		o, err := parseObject([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := choicesOf(o); got != want {
+			t.Errorf("%s: %d choices, want %d", body, got, want)
+		}
+	}
+}
+
 func BenchmarkReadChat(b *testing.B) {
 	e := &sse.Event{Data: []byte(`{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" one"}}],"created":1795346565,"id":"chatcmpl-rAb0l6Nn4c141vIQpJQbxzqaf087z4J7","model":"mid","system_fingerprint":"b11669-Debian","object":"chat.completion.chunk"}`)}
 	for b.Loop() {

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/hub"
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
@@ -27,6 +29,8 @@ type flight struct {
 	header http.Header
 	body   []byte
 	limits limits
+
+	choices int // how many the answer has
 
 	hub     *hubFlight
 	retried bool
@@ -63,7 +67,11 @@ func (f *flight) tell(end ending, out Outcome, again bool) {
 	if out.Kind != Failed && !again || end.how == refused {
 		return
 	}
-	f.relay.log.Warn("attempt failed", "slot", f.slot, "path", f.path, "ending", end.how, "code", out.Failure.Code,
+	level := hclog.Warn
+	if out.Kind == Failed && out.Failure.Status() < http.StatusInternalServerError {
+		level = hclog.Debug // the client's fault
+	}
+	f.relay.log.Log(level, "attempt failed", "slot", f.slot, "path", f.path, "ending", end.how, "code", out.Failure.Code,
 		"again", again, "exit", end.loss.Exit.Class, "detail", end.loss.Exit.Detail, "error", end.err)
 }
 

@@ -87,7 +87,7 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 	f := &flight{
 		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family, stream: req.Stream,
 		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), body: req.Body,
-		limits: limitsOf(req.Model.Timeouts),
+		limits: limitsOf(req.Model.Timeouts), choices: 1,
 	}
 	a := hub.Arrival[Head, Outcome]{
 		Join: hub.Own, Origin: req.Lane, Label: req.Slot + " " + req.Endpoint.Path, Value: f,
@@ -109,6 +109,7 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 	if err != nil {
 		return a, nil, refuse(wire.CodeInternal, "the request could not be made ready for the engine", "")
 	}
+	f.choices = choicesOf(sent)
 	if s := share(req.Model.Coalesce, req, traitsOf(req.Endpoint, sent)); s.shared {
 		key, err := keyOf(r.secret, req, sent, f.header)
 		if err == nil {

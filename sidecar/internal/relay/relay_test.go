@@ -134,6 +134,7 @@ func answers(status int, kind, body string) http.HandlerFunc {
 func TestEndings(t *testing.T) {
 	for _, c := range []struct {
 		name   string
+		body   string // "" = streamBody
 		engine http.HandlerFunc
 		frames string
 		code   string // "" = complete
@@ -153,6 +154,9 @@ func TestEndings(t *testing.T) {
 		{name: "torn event", engine: streams(one, two[:20], abort), frames: one, code: wire.CodeTruncated},
 		{name: "torn event, proper end", engine: streams(one, two[:20]), frames: one, code: wire.CodeTruncated},
 		{name: "clean end without finish", engine: streams(one, two), frames: one + two, code: wire.CodeTruncated},
+		{name: "only one of two choices", body: `{"stream":true,"n":2}`, engine: streams(one, stop), frames: one + stop, code: wire.CodeTruncated},
+		{name: "both choices, done is added", body: `{"stream":true,"n":2}`, engine: streams(one, stop, stop), frames: one + stop + stop + done},
+		{name: "one of two choices, then done", body: `{"stream":true,"n":2}`, engine: streams(one, stop, done), frames: one + stop + done},
 		{name: "nothing at all", engine: streams(), code: wire.CodeTruncated},
 		{name: "reset after finish", engine: streams(one, stop, abort), frames: one + stop + done},
 		{name: "ollama's empty chunk", engine: streams(one, "data: {\"model\":\"\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":null}]}\n\n"),
@@ -186,7 +190,11 @@ func TestEndings(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, c.engine)
-				frames, out := read(b.open(t, chat(t, streamBody)))
+				body := c.body
+				if body == "" {
+					body = streamBody
+				}
+				frames, out := read(b.open(t, chat(t, body)))
 				if frames != c.frames {
 					t.Errorf("frames:\n%s\nwant:\n%s", frames, c.frames)
 				}

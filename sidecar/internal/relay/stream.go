@@ -20,7 +20,7 @@ type events struct {
 	head     Head
 	style    style
 	frames   [][]byte
-	finished bool // the answer is whole, even if its last event is missing
+	finished int  // choices that are whole
 	numbered bool // the family's events have numbers, for which some are kept
 }
 
@@ -69,7 +69,7 @@ func (s *events) take(batch []sse.Event) (ending, bool) {
 		}
 		switch meaning {
 		case finish:
-			s.finished = true
+			s.finished += finishes(e)
 		case last:
 			return ending{how: whole}, true
 		case terminal:
@@ -106,7 +106,7 @@ func (s *events) over(err error) ending {
 		err = tail.Err
 	}
 	proper := errors.Is(err, io.EOF)
-	if s.finished && (proper || s.style.done != nil) {
+	if s.finished >= s.choices && (proper || s.style.done != nil) {
 		return s.complete()
 	}
 	if proper {
@@ -120,7 +120,7 @@ func (s *events) over(err error) ending {
 func (s *events) tail(t *sse.Torn) (ending, bool) {
 	e, ok := t.Event()
 	if !ok {
-		if said := readComplaint(0, t.Tail); said.message != "" && errors.Is(t.Err, io.EOF) && !s.finished {
+		if said := readComplaint(0, t.Tail); said.message != "" && errors.Is(t.Err, io.EOF) && s.finished < s.choices {
 			return ending{how: complains, failure: said.failure()}, true
 		}
 		return ending{}, false
