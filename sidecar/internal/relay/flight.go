@@ -27,7 +27,8 @@ type flight struct {
 	stream bool
 	path   string // at the engine
 	header http.Header
-	body   []byte
+	body   sending
+	upload *Upload // what body reads, if it is a form
 	limits limits
 
 	choices int // how many the answer has
@@ -45,6 +46,9 @@ type flight struct {
 // run is the flight: one attempt, or two.
 func (f *flight) run(ctx context.Context, h *hubFlight) Outcome {
 	f.hub = h
+	if f.upload != nil {
+		defer f.upload.Close()
+	}
 	for second := false; ; second = true {
 		end := f.attempt(ctx, second)
 		end.second = second

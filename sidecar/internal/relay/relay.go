@@ -1,10 +1,12 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -67,13 +69,16 @@ func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
 		return nil, err
 	}
 	s, err := r.hub.Subscribe(ctx, a)
+	if err != nil && req.Upload != nil {
+		req.Upload.Close()
+	}
 	switch {
 	case errors.Is(err, hub.ErrClosed):
 		return nil, refuse(wire.CodeShutdown, "the sidecar is shutting down", "")
 	case err != nil:
 		return nil, fmt.Errorf("open flight: %w", err)
 	}
-	sub := &Subscription{Subscription: s, request: req}
+	sub := &Subscription{Subscription: s, family: req.Endpoint.Family}
 	sub.flight = f
 	if !s.Lead() {
 		sub.flight = s.Value().(*flight)
@@ -86,7 +91,7 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 	path, name := r.target(req.Model, req.Endpoint)
 	f := &flight{
 		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family, stream: req.Stream,
-		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), body: req.Body,
+		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), upload: req.Upload,
 		limits: limitsOf(req.Model.Timeouts), choices: 1,
 	}
 	a := hub.Arrival[Head, Outcome]{
@@ -94,18 +99,23 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 		Finish: req.Model.OnDisconnect == wire.DisconnectFinish, Run: f.run,
 	}
 	if req.Endpoint.Multipart {
+		f.body = func() (io.Reader, int64) { return bytes.NewReader(req.Body), int64(len(req.Body)) }
+		if u := req.Upload; u != nil {
+			f.body = func() (io.Reader, int64) { return u.content(name) }
+		}
 		return a, f, nil
 	}
 	asked, err := parseObject(req.Body)
 	if err != nil {
 		return a, nil, refuse(wire.CodeInvalidJSON, "the request's body is not a JSON object", "")
 	}
-	f.body, err = prepare(asked, name, req.Model.Params)
+	body, err := prepare(asked, name, req.Model.Params)
 	if err != nil { // the declaration was checked when it was made
 		r.log.Error("prepare request", "slot", req.Slot, "error", err)
 		return a, nil, refuse(wire.CodeInternal, "the model's parameters cannot be applied", "")
 	}
-	sent, err := parseObject(f.body)
+	f.body = func() (io.Reader, int64) { return bytes.NewReader(body), int64(len(body)) }
+	sent, err := parseObject(body)
 	if err != nil {
 		return a, nil, refuse(wire.CodeInternal, "the request could not be made ready for the engine", "")
 	}

@@ -19,7 +19,8 @@ type Request struct {
 	Model    wire.Model
 	Header   http.Header // as the client sent it
 	Body     []byte
-	Stream   bool // the client asks for a stream of events
+	Upload   *Upload // in place of Body, where the endpoint takes a form; Open takes it over
+	Stream   bool    // the client asks for a stream of events
 
 	CoalesceOff bool
 	Retry       int // how often the client's SDK has tried before

@@ -11,8 +11,8 @@ import (
 // must be called.
 type Subscription struct {
 	*hub.Subscription[Head, Outcome]
-	request Request
-	flight  *flight
+	family string
+	flight *flight
 }
 
 // Flight is wire.FlightLead or wire.FlightJoin.
@@ -30,7 +30,7 @@ func (s *Subscription) Cold() bool { return s.flight.cold.Load() }
 func (s *Subscription) Whole() bool { return s.flight.whole.Load() }
 
 // Family is the family of the endpoint.
-func (s *Subscription) Family() string { return s.request.Endpoint.Family }
+func (s *Subscription) Family() string { return s.family }
 
 // Times are the flight's.
 func (s *Subscription) Times() Times {

@@ -1,9 +1,9 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -63,11 +63,20 @@ func (u *upstream) transport(slotID string, e slot.Endpoint) *http.Transport {
 	return t
 }
 
+// sending is a request's body, made anew for each sending.
+type sending func() (io.Reader, int64)
+
 // post sends one request.
-func (u *upstream) post(ctx context.Context, slotID string, e slot.Endpoint, path string, header http.Header, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+path, bytes.NewReader(body))
+func (u *upstream) post(ctx context.Context, slotID string, e slot.Endpoint, path string, header http.Header, body sending) (*http.Response, error) {
+	r, size := body()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+path, io.NopCloser(r))
 	if err != nil {
 		return nil, fmt.Errorf("make request to the engine: %w", err)
+	}
+	req.ContentLength = size
+	req.GetBody = func() (io.ReadCloser, error) { // for a connection that the engine closed while it was idle
+		r, _ := body()
+		return io.NopCloser(r), nil
 	}
 	req.Header = header.Clone()
 	if e.Key != "" {
