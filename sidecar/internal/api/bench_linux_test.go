@@ -75,14 +75,14 @@ func relayOver(slots *relaytest.Slots, engine string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		s, err := r.Open(req.Context(), relay.Request{
-			Slot: "primary", Lane: "l", Endpoint: e, Header: req.Header, Body: body, Stream: true,
+			Slot: "primary", Lane: "l", Endpoint: e, Header: req.Header, Body: body,
 			Model: wire.Model{Slot: "primary", Coalesce: req.Header.Get("Coalesce")},
 		})
 		if err != nil {
 			http.Error(w, err.Error(), 500)
 			return
 		}
-		reply(w, req, s, replyOptions{Family: e.Family, Stream: true, CommitAfter: time.Minute})
+		reply(w, req, s, replyOptions{Family: e.Family, CommitAfter: time.Minute})
 	})
 }
 

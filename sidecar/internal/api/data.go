@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -86,18 +85,16 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, 
 		s.turnAway(w, id, e, *f)
 		return
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		if r.Context().Err() == nil {
-			s.turnAway(w, id, e, wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete"))
-		}
-		return
-	}
 	ask := relay.Request{
 		ID: id, Route: p.Route, Slot: p.Slot, Scope: p.Scope, Lane: p.Lane,
-		Endpoint: e, Model: found.Model, Header: r.Header, Body: body,
-		Stream: !e.Multipart && streams(body), CoalesceOff: r.Header.Get(wire.HeaderCoalesce) == wire.CoalesceOff,
-		Retry: retryCount(r),
+		Endpoint: e, Model: found.Model, Header: r.Header, Retry: retryCount(r),
+		CoalesceOff: r.Header.Get(wire.HeaderCoalesce) == wire.CoalesceOff,
+	}
+	if err := readBody(w, r, &ask); err != nil {
+		if r.Context().Err() == nil {
+			s.turnAway(w, id, e, unread(err))
+		}
+		return
 	}
 	s.answer(w, r, ask, p)
 }
@@ -110,9 +107,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 		}
 		return
 	}
+	ask.Body = nil // the flight keeps it as long as it needs it
 	began := time.Now()
 	told := reply(w, r, sub, replyOptions{
-		Family: ask.Endpoint.Family, Stream: ask.Stream, RequestID: ask.ID, Slot: ask.Slot,
+		Family: ask.Endpoint.Family, RequestID: ask.ID, Slot: ask.Slot,
 		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
 		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
 	})
@@ -139,14 +137,27 @@ func asFailure(err error) wire.Failure {
 
 // readBody reads the whole body; each read may take bodyIdle. The plugin has
 // bounded it already.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, ask *relay.Request) (err error) {
 	control := http.NewResponseController(w)
-	body, err := io.ReadAll(&patient{r: r.Body, allow: func() {
+	body := &patient{r: r.Body, allow: func() {
 		// Not every writer can set deadlines (a test's recorder); the server's can.
 		_ = control.SetReadDeadline(time.Now().Add(bodyIdle))
-	}})
-	_ = control.SetReadDeadline(time.Time{})
-	return body, err
+	}}
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	if ask.Endpoint.Multipart {
+		ask.Upload, err = relay.ReadUpload(body, r.Header.Get("Content-Type"), "")
+		return err
+	}
+	ask.Body, err = io.ReadAll(body)
+	return err
+}
+
+// unread is the failure for a body that could not be read.
+func unread(err error) wire.Failure {
+	if errors.Is(err, relay.ErrNoForm) {
+		return wire.NewFailure(wire.CodeRejected, "the endpoint takes multipart/form-data")
+	}
+	return wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete")
 }
 
 // patient calls allow before every read.
@@ -158,14 +169,6 @@ type patient struct {
 func (p *patient) Read(b []byte) (int, error) {
 	p.allow()
 	return p.r.Read(b)
-}
-
-// streams reports whether a JSON body asks for a stream.
-func streams(body []byte) bool {
-	var ask struct {
-		Stream bool `json:"stream"`
-	}
-	return json.Unmarshal(body, &ask) == nil && ask.Stream
 }
 
 func retryCount(r *http.Request) int {

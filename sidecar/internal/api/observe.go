@@ -49,7 +49,7 @@ func (unobserved) Answered(Answered) {}
 func answered(ask relay.Request, p wire.Proof, t told, began time.Time) Answered {
 	return Answered{
 		ID: ask.ID, At: began, Route: p.Route, Slot: ask.Slot, Endpoint: ask.Endpoint.Path, Client: p.Client, Scope: p.Scope,
-		Stream: ask.Stream, Outcome: t.Outcome, Code: t.Code, Flight: t.Flight, Cold: t.Cold, Status: t.Status,
+		Stream: t.Stream, Outcome: t.Outcome, Code: t.Code, Flight: t.Flight, Cold: t.Cold, Status: t.Status,
 		Wait: t.Wait, FirstByte: t.FirstByte, Took: time.Since(began), Events: t.Events, Bytes: t.Bytes,
 	}
 }

@@ -13,7 +13,6 @@ import (
 // replyOptions say how one client is answered.
 type replyOptions struct {
 	Family string
-	Stream bool // the client asked for events: its headers may be sent early
 	// CommitAfter is how long headers are held for a client that asked for
 	// events; 0 = not at all, negative = for ever.
 	CommitAfter time.Duration
@@ -27,6 +26,7 @@ type told struct {
 	Outcome   string // ok, cancelled, failed, truncated
 	Code      string // of failed and truncated
 	Flight    string // wire.FlightLead or wire.FlightJoin
+	Stream    bool   // the client asked for events
 	Cold      bool
 	Status    int           // 0 = none was sent
 	Wait      time.Duration // until there was an answer, of any kind
@@ -65,8 +65,8 @@ func reply(w http.ResponseWriter, r *http.Request, s *relay.Subscription, o repl
 	}
 	now := time.Now()
 	p := &replier{w: w, control: http.NewResponseController(w), sub: s, o: o, phase: phaseHeld, arrived: now}
-	p.told.Flight = s.Flight()
-	p.commitAt = commitTime(now, r.Header, o)
+	p.told.Flight, p.told.Stream = s.Flight(), s.Stream()
+	p.commitAt = commitTime(now, r.Header, s.Stream(), o.CommitAfter)
 	first := p.until(now)
 	p.alarm, p.timer = now.Add(first), time.AfterFunc(first, s.Kick)
 	defer p.timer.Stop()

@@ -113,11 +113,10 @@ func (p *replier) send(status int) {
 
 // commitTime is when a client that asked for events gets its headers at the
 // latest: half of what the client itself says that it waits, if that is sooner.
-func commitTime(arrived time.Time, h http.Header, o replyOptions) time.Time {
-	if !o.Stream || o.CommitAfter < 0 {
+func commitTime(arrived time.Time, h http.Header, stream bool, after time.Duration) time.Time {
+	if !stream || after < 0 {
 		return time.Time{}
 	}
-	after := o.CommitAfter
 	for _, name := range []string{"X-Stainless-Timeout", "X-Stainless-Read-Timeout"} {
 		if s, err := strconv.ParseFloat(h.Get(name), 64); err == nil && s >= 2 && s <= 3600 {
 			after = min(after, time.Duration(s*float64(time.Second)/2))

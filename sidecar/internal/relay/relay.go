@@ -90,7 +90,7 @@ func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
 func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error) {
 	path, name := r.target(req.Model, req.Endpoint)
 	f := &flight{
-		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family, stream: req.Stream,
+		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family,
 		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), upload: req.Upload,
 		limits: limitsOf(req.Model.Timeouts), choices: 1,
 	}
@@ -102,6 +102,7 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 		f.body = func() (io.Reader, int64) { return bytes.NewReader(req.Body), int64(len(req.Body)) }
 		if u := req.Upload; u != nil {
 			f.body = func() (io.Reader, int64) { return u.content(name) }
+			f.stream = u.Field("stream") == "true"
 		}
 		return a, f, nil
 	}
@@ -119,7 +120,7 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 	if err != nil {
 		return a, nil, refuse(wire.CodeInternal, "the request could not be made ready for the engine", "")
 	}
-	f.choices = choicesOf(sent)
+	f.stream, f.choices = isTrue(sent.raw("stream")), choicesOf(sent)
 	if s := share(req.Model.Coalesce, req, traitsOf(req.Endpoint, sent)); s.shared {
 		key, err := keyOf(r.secret, req, sent, f.header)
 		if err == nil {

@@ -67,7 +67,7 @@ func ask(t testing.TB, path, body string) relay.Request {
 	return relay.Request{
 		ID: "r1", Slot: "primary", Scope: "s", Lane: "s/1", Endpoint: endpoint(t, path),
 		Model: wire.Model{Slot: "primary", Coalesce: wire.CoalesceCold}, Header: http.Header{},
-		Body: []byte(body), Stream: strings.Contains(body, `"stream":true`),
+		Body: []byte(body),
 	}
 }
 

@@ -20,7 +20,6 @@ type Request struct {
 	Header   http.Header // as the client sent it
 	Body     []byte
 	Upload   *Upload // in place of Body, where the endpoint takes a form; Open takes it over
-	Stream   bool    // the client asks for a stream of events
 
 	CoalesceOff bool
 	Retry       int // how often the client's SDK has tried before

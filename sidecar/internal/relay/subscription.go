@@ -26,6 +26,9 @@ func (s *Subscription) Flight() string {
 // Cold reports whether the flight had to wait for a slot that was not up.
 func (s *Subscription) Cold() bool { return s.flight.cold.Load() }
 
+// Stream reports whether the request asks for a stream of events.
+func (s *Subscription) Stream() bool { return s.flight.stream }
+
 // Whole reports whether the flight's answer is complete, its outcome apart.
 func (s *Subscription) Whole() bool { return s.flight.whole.Load() }
 

@@ -13,6 +13,9 @@ import (
 // file. The model's field must be in it.
 const uploadHead = 1 << 20
 
+// ErrNoForm is an upload that is not multipart/form-data.
+var ErrNoForm = errors.New("upload is not multipart/form-data")
+
 // Upload is a form that a client has sent: an audio file, images. It can be
 // read more than once, so that a request that went down with an engine can be
 // sent again. Close it, or give it to Relay.Open, which does.
@@ -29,7 +32,7 @@ type Upload struct {
 func ReadUpload(r io.Reader, contentType, dir string) (*Upload, error) {
 	u := &Upload{boundary: formBoundary(contentType)}
 	if u.boundary == "" {
-		return nil, errors.New("read upload: it is not multipart/form-data")
+		return nil, ErrNoForm
 	}
 	var err error
 	if u.head, err = io.ReadAll(io.LimitReader(r, uploadHead)); err != nil {
