@@ -27,16 +27,22 @@ func newInventory() *device.Inventory {
 	return device.NewInventory(device.HostSource(root), device.NVIDIASource(root, ""), device.AMDSource(root))
 }
 
-// capacity is how much of a device engines may take, in bytes: what there is, or
-// the configured cap, less the reserve.
+// capacity is how much of a device engines may take, in bytes: what there is less
+// the reserve, or the configured cap. A device that does not say what it has is
+// left to its cap.
 func capacity(cfg *config.Config) func(device.Device) int64 {
 	reserve := inBytes(cfg.Reserve)
 	return func(d device.Device) int64 {
-		own := d.Total - reserve
-		if c := cfg.Devices[string(d.ID)]; c != nil && c.Memory != "" {
-			own = min(own, inBytes(c.Memory))
+		own := d.Total
+		if own != device.Unknown {
+			own = max(own-reserve, 0)
 		}
-		return max(own, 0)
+		if c := cfg.Devices[string(d.ID)]; c != nil && c.Memory != "" {
+			if limit := inBytes(c.Memory); own == device.Unknown || limit < own {
+				own = limit
+			}
+		}
+		return own
 	}
 }
 
