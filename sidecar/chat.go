@@ -53,6 +53,9 @@ func chatCommand(stdout io.Writer) *cobra.Command {
 		ValidArgsFunction: t.completeSlots,
 		RunE: func(c *cobra.Command, args []string) error {
 			t.slot = args[0]
+			if t.key == "" {
+				t.key = os.Getenv("HAL0_API_KEY") // no default of the flag: help would show it
+			}
 			if text != "" {
 				ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
 				defer stop()
@@ -64,7 +67,7 @@ func chatCommand(stdout io.Writer) *cobra.Command {
 	t.flags(c)
 	c.Flags().StringVarP(&text, "message", "m", "", "send this message, print the answer and leave")
 	c.Flags().StringVar(&t.api, "api", "", "address of an OpenAI API to use instead, such as http://hal0.lan:8080/v1")
-	c.Flags().StringVar(&t.key, "key", os.Getenv("HAL0_API_KEY"), "API key for --api (HAL0_API_KEY)")
+	c.Flags().StringVar(&t.key, "key", "", "API key for --api (HAL0_API_KEY)")
 	c.Flags().BoolVar(&t.asJSON, "json", false, "print the events of the stream as they come, one a line")
 	return c
 }

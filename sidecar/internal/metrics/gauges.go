@@ -25,7 +25,8 @@ func (m *Metrics) Watch(s Sources) { m.registry.MustRegister(newGauges(s)) }
 // gauges is a prometheus.Collector over snapshots.
 type gauges struct {
 	Sources
-	descs []*prometheus.Desc
+	descs  []*prometheus.Desc
+	series []Series
 
 	build, state, leases, parallel, waiting, failures, memory *prometheus.Desc
 	size, free, reserved, capacity, problem                   *prometheus.Desc
@@ -55,6 +56,7 @@ func newGauges(s Sources) *gauges {
 func (g *gauges) desc(name, help string, labels ...string) *prometheus.Desc {
 	d := prometheus.NewDesc(name, help, labels, nil)
 	g.descs = append(g.descs, d)
+	g.series = append(g.series, Series{name, "gauge", help, labels})
 	return d
 }
 

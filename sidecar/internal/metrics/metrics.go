@@ -15,6 +15,7 @@ import (
 // Metrics counts and measures. Make it with New.
 type Metrics struct {
 	registry *prometheus.Registry
+	series   []Series
 
 	boot, queue, first, took, gap *prometheus.HistogramVec
 
@@ -50,12 +51,14 @@ func New() *Metrics {
 }
 
 func (m *Metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	m.series = append(m.series, Series{name, "histogram", help, labels})
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	m.registry.MustRegister(h)
 	return h
 }
 
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	m.series = append(m.series, Series{name, "counter", help, labels})
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.registry.MustRegister(c)
 	return c
