@@ -194,6 +194,25 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// Readers of streams that go on must not hold up a shutdown.
+func TestStreamsEndWithThePool(t *testing.T) {
+	for _, path := range []string{"/api/events", "/api/slots/a/logs?follow=1"} {
+		synctest.Test(t, func(t *testing.T) {
+			s, h := control(t)
+			done := make(chan struct{})
+			go func() { ask(h, "127.0.0.1", "GET", path, ""); close(done) }()
+			synctest.Wait()
+			close(s.cfg.Slots.(*fakeSlots).changes)
+			synctest.Wait()
+			select {
+			case <-done:
+			default:
+				t.Fatalf("%s goes on", path)
+			}
+		})
+	}
+}
+
 func TestHistoryKeepsTheLast(t *testing.T) {
 	var h history
 	for i := range remembered + 5 {

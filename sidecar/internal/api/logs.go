@@ -22,6 +22,8 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	past, coming, stop := s.cfg.Logs.Follow(id)
 	defer stop()
+	changes, end := s.cfg.Slots.Watch() // closed at the pool's end: a reader must not hold up a shutdown
+	defer end()
 	out := newFeed(w)
 	for _, line := range past {
 		out.event("line", line)
@@ -32,6 +34,10 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 		select {
 		case line := <-coming:
 			out.event("line", line)
+		case _, open := <-changes:
+			if !open {
+				return
+			}
 		case <-tick.C:
 			out.comment()
 		case <-r.Context().Done():

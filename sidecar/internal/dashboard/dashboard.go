@@ -55,7 +55,6 @@ func Handler() http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.content))
 	})
 }
