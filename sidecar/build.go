@@ -126,7 +126,7 @@ func (s *sidecar) assemble() {
 		Slots: s.pool.Snapshot, Accounts: s.pool.Accounts, Reading: s.pool.Reading, Flights: s.relay.Flights, Version: version(),
 	})
 	s.routes = route.New(route.Config{
-		Check:   s.engines.rules.Check,
+		Check:   s.engines.refuses,
 		Store:   route.File(s.state.path("routes.json")),
 		Changed: s.configure,
 		Log:     s.log.Named("route"),

@@ -100,6 +100,16 @@ func (e *engines) launcher(m wire.Model, own bool) slot.Launcher {
 	return l
 }
 
+// refuses is route.Check by the configuration's rules.
+func (e *engines) refuses(m wire.Model) (*wire.Failure, string) {
+	r := e.rules.Check(m)
+	if r == nil {
+		return nil, ""
+	}
+	f := r.Failure()
+	return &f, r.Why()
+}
+
 // find finds a model's file.
 func (e *engines) find(model string, own bool) (string, error) {
 	if library.IsHub(model) {

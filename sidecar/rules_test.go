@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"dashboard": {},
 	"demo":      {},
 	"device":    {},
+	"doctor":    {"config", "device", "engine", "lockfile"},
 	"engine":    {"gguf"},
 	"gguf":      {},
 	"hub":       {},

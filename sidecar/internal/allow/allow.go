@@ -22,24 +22,40 @@ type Rules struct {
 	Args    []string // patterns of flags, without their values
 }
 
+// Refusal is why a declared model may not run.
+type Refusal struct {
+	Slot  string
+	What  string // engine, model or flag
+	Value string // as declared
+	Key   string // of the configuration, that can allow it
+}
+
+// Why is for the operator.
+func (r Refusal) Why() string {
+	return fmt.Sprintf("slot %s: %s %q is not allowed here; the sidecar's configuration can allow it under %s", r.Slot, r.What, r.Value, r.Key)
+}
+
+// Failure is for clients, who need not know what is declared.
+func (r Refusal) Failure() wire.Failure {
+	f := wire.NewFailure(wire.CodeNotAllowed, fmt.Sprintf("the %s that slot %s declares is not allowed on this box; the sidecar's log says more", r.What, r.Slot))
+	f.Details.Slot = r.Slot
+	return f
+}
+
 // Check says why a declared model may not run, nil where it may. It looks at
 // words alone: that a file lies below the directory also when links are followed
 // is for Resolve, when the file is there.
-func (r Rules) Check(m wire.Model) *wire.Failure {
-	refuse := func(what, value, key string) *wire.Failure {
-		f := wire.NewFailure(wire.CodeNotAllowed, fmt.Sprintf("slot %s: %s %q is not allowed here; the sidecar's configuration can allow it under %s", m.Slot, what, value, key))
-		return &f
-	}
+func (r Rules) Check(m wire.Model) *Refusal {
 	if !matchesAny(r.Engines, m.Engine) {
-		return refuse("engine", m.Engine, "allow.engines")
+		return &Refusal{m.Slot, "engine", m.Engine, "allow.engines"}
 	}
 	if m.Model != "" && !matchesAny(r.Models, m.Model) && !r.below(m.Model) {
-		return refuse("model", m.Model, "allow.models")
+		return &Refusal{m.Slot, "model", m.Model, "allow.models"}
 	}
 	for _, a := range m.Args {
 		flag, _, _ := strings.Cut(a, "=")
 		if strings.HasPrefix(flag, "-") && !matchesAny(r.Args, flag) {
-			return refuse("flag", flag, "allow.args")
+			return &Refusal{m.Slot, "flag", flag, "allow.args"}
 		}
 	}
 	return nil

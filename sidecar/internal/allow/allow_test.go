@@ -39,11 +39,13 @@ func TestCheck(t *testing.T) {
 			f := rules.Check(wire.Model{Slot: "s", Engine: c.engine, Model: c.model, Args: strings.Fields(c.args)})
 			switch {
 			case c.refused == "" && f != nil:
-				t.Errorf("refused: %s", f.Message)
+				t.Errorf("refused: %s", f.Why())
 			case c.refused != "" && f == nil:
 				t.Error("allowed")
-			case f != nil && (f.Code != wire.CodeNotAllowed || f.Details.Retryable || !strings.Contains(f.Message, c.refused)):
-				t.Errorf("failure = %+v, want one that names %s", f, c.refused)
+			case f != nil && (f.Key != c.refused || !strings.Contains(f.Why(), c.refused)):
+				t.Errorf("refusal = %+v, want one that names %s", f, c.refused)
+			case f != nil && (f.Failure().Code != wire.CodeNotAllowed || f.Failure().Details.Retryable || strings.Contains(f.Failure().Message, f.Value) && f.Value != ""):
+				t.Errorf("failure = %+v, want a final one that does not repeat %q", f.Failure(), f.Value)
 			}
 		})
 	}

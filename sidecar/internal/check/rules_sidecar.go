@@ -91,7 +91,7 @@ func notAllowed(s *setup) []Finding {
 					continue // another box's, or no engine at all
 				}
 				if f := rules.Check(m); f != nil {
-					out = append(out, failure(i.config.deepest("models."+m.Slot).at, "not-allowed", "%s", f.Message))
+					out = append(out, failure(i.config.deepest("models."+m.Slot).at, "not-allowed", "%s", f.Why()))
 				}
 			}
 		}

@@ -63,12 +63,12 @@ func TestFind(t *testing.T) {
 		{"refused", []wire.Route{declared("c@file", 1, model("bad", "/etc/passwd"))}, proof(declared("c@file", 1, model("bad", "/etc/passwd")), "bad"), "", false, wire.CodeNotAllowed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := registry(t, Config{Check: func(m wire.Model) *wire.Failure {
+			r := registry(t, Config{Check: func(m wire.Model) (*wire.Failure, string) {
 				if !strings.HasPrefix(m.Model, "/etc") {
-					return nil
+					return nil, ""
 				}
 				f := wire.NewFailure(wire.CodeNotAllowed, "not allowed")
-				return &f
+				return &f, m.Model + " is not allowed"
 			}})
 			for _, route := range c.put {
 				put(t, r, route)

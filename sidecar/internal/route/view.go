@@ -54,8 +54,9 @@ func (v *View) Knows(p wire.Proof) bool {
 	return known && !e.Learned && e.Route.Fingerprint() == p.Fingerprint
 }
 
-// Check says why the box's own file refuses a model, nil where it does not.
-type Check func(wire.Model) *wire.Failure
+// Check says why the box's own file refuses a model: to clients, and to the
+// operator. It is nil where it does not.
+type Check func(wire.Model) (told *wire.Failure, why string)
 
 // newView merges the entries: pure, so that a conflict does not depend on who
 // asked first.
@@ -71,14 +72,14 @@ func newView(t table, check Check, now time.Time) *View {
 }
 
 func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
-	refuse := func(f wire.Failure) {
+	refuse := func(f wire.Failure, why string) {
 		f.Details.Slot = m.Slot
 		v.refused[e.Route.Name+"\x00"+m.Slot] = f
-		v.problems = append(v.problems, Problem{Route: e.Route.Name, Slot: m.Slot, Code: f.Code, Message: f.Message})
+		v.problems = append(v.problems, Problem{Route: e.Route.Name, Slot: m.Slot, Code: f.Code, Message: why})
 	}
 	if !e.Own && check != nil {
-		if f := check(m); f != nil {
-			refuse(*f)
+		if f, why := check(m); f != nil {
+			refuse(*f, why)
 			return
 		}
 	}
@@ -92,7 +93,8 @@ func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
 	}
 	s := &v.slots[i]
 	if s.Fingerprint != print {
-		refuse(wire.NewFailure(wire.CodeConflict, fmt.Sprintf("slot %s is declared differently by route %s; give one of them another name or make them alike", m.Slot, s.Routes[0])))
+		why := fmt.Sprintf("slot %s is declared differently by route %s; give one of them another name or make them alike", m.Slot, s.Routes[0])
+		refuse(wire.NewFailure(wire.CodeConflict, why), why)
 		return
 	}
 	s.Routes = append(s.Routes, e.Route.Name)

@@ -49,7 +49,7 @@ func FuzzScanner(f *testing.F) {
 	f.Add("data: 1\r\n\r", true)
 	f.Fuzz(func(t *testing.T, in string, names bool) {
 		if strings.Contains(in, "error") {
-			t.Skip() // our own field, not the standard's
+			return // our own field, not the standard's
 		}
 		var all [][]string
 		for _, r := range []io.Reader{
