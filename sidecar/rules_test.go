@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"dashboard": {},
 	"demo":      {},
 	"device":    {},
-	"doctor":    {"config", "device", "engine", "lockfile"},
+	"doctor":    {"device"},
 	"engine":    {"gguf"},
 	"gguf":      {},
 	"hub":       {},
