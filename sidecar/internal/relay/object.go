@@ -32,6 +32,13 @@ func parseObject(text []byte) (object, error) {
 	if text[i] != '{' {
 		return object{}, errNotObject
 	}
+	o.scan(i)
+	return o, nil
+}
+
+// scan finds the members of the object that begins at i in valid JSON.
+func (o *object) scan(i int) {
+	text := o.text
 	for i = space(text, i+1); text[i] != '}'; {
 		m := member{start: i}
 		i = skip(text, i)
@@ -45,7 +52,6 @@ func parseObject(text []byte) (object, error) {
 			i = space(text, i+1)
 		}
 	}
-	return o, nil
 }
 
 // raw returns the value of the last member of that name, as most parsers do;

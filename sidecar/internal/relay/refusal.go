@@ -89,7 +89,7 @@ var (
 // failure is the complaint in our words.
 func (c complaint) failure() wire.Failure {
 	code := c.code()
-	message := public(c.message)
+	message := presentable(c.message)
 	if message == "" {
 		message = "the engine answered with an error that it did not explain"
 	}
@@ -136,9 +136,9 @@ var private = []*regexp.Regexp{
 
 const maxMessage = 500 // runes
 
-// public is what clients may read of an engine's message: no addresses, no
+// presentable is what clients may read of an engine's message: no addresses, no
 // paths, one line, not endless.
-func public(message string) string {
+func presentable(message string) string {
 	message = strings.Join(strings.Fields(message), " ")
 	for _, p := range private {
 		message = p.ReplaceAllString(message, "${1}…")

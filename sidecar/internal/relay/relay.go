@@ -36,6 +36,7 @@ type Relay struct {
 	log      hclog.Logger
 	target   func(wire.Model, wire.Endpoint) (string, string)
 	hub      *hub.Hub[Head, Outcome]
+	media    fetcher
 	upstream *upstream
 	secret   []byte // of keys; as old as the process
 }
@@ -62,9 +63,9 @@ func (r *Relay) broken(recovered any) Outcome {
 }
 
 // Open has a request join a flight, or lead one. It waits for nothing that
-// takes long. An error is a *pool.Refusal or ctx's cause.
+// takes long, but for media that the request names by address. An error is a *pool.Refusal or ctx's cause.
 func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
-	a, f, err := r.arrival(req)
+	a, f, err := r.arrival(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
 }
 
 // arrival makes what the hub is asked for, and the flight in case it leads.
-func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error) {
+func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Outcome], *flight, error) {
 	path, name := r.target(req.Model, req.Endpoint)
 	f := &flight{
 		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family,
@@ -110,6 +111,9 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 	if err != nil {
 		return a, nil, refuse(wire.CodeInvalidJSON, "the request's body is not a JSON object", "")
 	}
+	if asked, err = r.localise(ctx, asked, req.Model.Media); err != nil {
+		return a, nil, err
+	}
 	body, err := prepare(asked, name, req.Model.Params)
 	if err != nil { // the declaration was checked when it was made
 		r.log.Error("prepare request", "slot", req.Slot, "error", err)
@@ -128,6 +132,25 @@ func (r *Relay) arrival(req Request) (hub.Arrival[Head, Outcome], *flight, error
 		}
 	}
 	return a, f, nil
+}
+
+// localise puts media in the place of addresses: an engine would fetch whatever
+// a client names. What the model does not list is refused.
+func (r *Relay) localise(ctx context.Context, o object, domains []string) (object, error) {
+	refs := references(o)
+	if len(refs) == 0 {
+		return o, nil
+	}
+	fetched, err := r.media.fetch(ctx, refs, domains)
+	if err != nil {
+		r.log.Debug("media refused", "error", err)
+		return o, refuse(wire.CodeRemoteMedia, remoteMessage(err), "")
+	}
+	local, err := parseObject(inlined(o.text, refs, fetched))
+	if err != nil {
+		return o, refuse(wire.CodeInternal, "the request's media could not be put into it", "")
+	}
+	return local, nil
 }
 
 func refuse(code, message, param string) *pool.Refusal {
