@@ -50,9 +50,7 @@ func (p *replier) fail(o relay.Outcome) {
 	if f.Code == wire.CodeTruncated {
 		p.told.Outcome = outcomeTruncated
 	}
-	p.hurry()
-	// The next request on the connection has all the time again.
-	defer func() { _ = p.control.SetWriteDeadline(time.Time{}) }()
+	p.hurry() // the server gives the next request on the connection all the time again
 	switch p.phase {
 	case phaseHeld:
 		p.refuse(f)

@@ -340,6 +340,27 @@ func TestReplayLimitClosesTheWindow(t *testing.T) {
 	})
 }
 
+func TestWindowStaysClosedAfterFramesWereDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, work := newHub(t, Config[string]{Pace: 10}), make(script)
+		a := Arrival[string, string]{Key: "k", Join: Ask, Run: work.run}
+		lead := subscribe(t, h, a)
+		defer lead.Leave()
+		work.do(func(f *testFlight) { f.Decide(false) })
+		for range 5 {
+			work.append("0123456789")
+			want(t, lead, "0123456789", Open)
+		}
+		work.do(func(f *testFlight) { f.Decide(true) })
+		a.Run = make(script).run
+		if s := subscribe(t, h, a); !s.Lead() {
+			t.Error("joined a flight whose first frames are gone")
+		} else {
+			s.Leave()
+		}
+	})
+}
+
 func TestLargestLosesItsHeadFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(t, Config[string]{Replay: 1000, ReplayTotal: 1000})
