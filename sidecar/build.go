@@ -23,26 +23,28 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/tail"
 	"github.com/hal0-dev/hal0/sidecar/internal/token"
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/net/netutil"
 )
 
 // sidecar is everything, put together. Only this package knows every concrete
 // type.
 type sidecar struct {
-	cfg     *config.Config
-	log     hclog.Logger
-	state   *state
-	token   *token.File
-	login   *login.Keeper
-	fresh   string            // the dashboard's password, if this start made it
-	devices *device.Inventory // nil = nothing is known of memory
-	pool    *pool.Pool
-	relay   *relay.Relay
-	metrics *metrics.Metrics
-	routes  *route.Registry
-	own     ownRoute
-	lines   *tail.Book
-	doors   []door
-	engines *engines
+	cfg      *config.Config
+	log      hclog.Logger
+	state    *state
+	token    *token.File
+	login    *login.Keeper
+	fresh    string            // the dashboard's password, if this start made it
+	devices  *device.Inventory // nil = nothing is known of memory
+	pool     *pool.Pool
+	relay    *relay.Relay
+	metrics  *metrics.Metrics
+	routes   *route.Registry
+	own      ownRoute
+	preloads *preloader
+	lines    *tail.Book
+	doors    []door
+	engines  *engines
 }
 
 // door is one listener and what serves there.
@@ -125,6 +127,7 @@ func (s *sidecar) assemble() {
 	s.metrics.Watch(metrics.Sources{
 		Slots: s.pool.Snapshot, Accounts: s.pool.Accounts, Reading: s.pool.Reading, Flights: s.relay.Flights, Version: version(),
 	})
+	s.preloads = newPreloader(s.pool.Load)
 	s.routes = route.New(route.Config{
 		Check:   s.engines.refuses,
 		Store:   route.File(s.state.path("routes.json")),
@@ -147,6 +150,7 @@ func inBytes(size string) int64 {
 func (s *sidecar) configure(v *route.View) {
 	var specs []pool.Spec
 	for _, r := range v.Slots() {
+		r.Model.Preload = r.Preload // not for a route that nobody confirms any more
 		specs = append(specs, pool.Spec{
 			Model:       r.Model,
 			Fingerprint: r.Fingerprint,
@@ -154,6 +158,7 @@ func (s *sidecar) configure(v *route.View) {
 		})
 	}
 	s.pool.Configure(specs)
+	s.preloads.take(v)
 }
 
 // listen opens the listeners first: what cannot be had is said before anything
@@ -163,10 +168,13 @@ func (s *sidecar) listen() error {
 	if addresses[0] == addresses[1] {
 		addresses = addresses[:1]
 	}
-	for _, a := range addresses {
+	for i, a := range addresses {
 		l, err := net.Listen("tcp", a)
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
+		}
+		if i == 0 { // the data listener: the control side stays in reach
+			l = netutil.LimitListener(l, s.cfg.Limits.Connections)
 		}
 		s.doors = append(s.doors, door{listener: l})
 	}
@@ -255,6 +263,7 @@ func (s *sidecar) stop() error {
 		go func() { closed <- d.server.Shutdown(ctx) }()
 	}
 	s.routes.Close()
+	s.preloads.close()
 	errs = append(errs, s.pool.Close(ctx), s.relay.Close(ctx))
 	for range s.doors {
 		errs = append(errs, <-closed)

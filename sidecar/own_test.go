@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hal0-dev/hal0/sidecar/internal/config"
 )
 
 // started is a sidecar of the given route on ports of its own; nothing boots.
-func started(t *testing.T, route map[string]any) *sidecar {
+func started(t *testing.T, route map[string]any, change ...func(*config.Config)) *sidecar {
 	t.Helper()
 	cfg := config.Default()
+	for _, f := range change {
+		f(cfg)
+	}
 	cfg.Listen = config.Listen{Data: "127.0.0.1:0", Control: "127.0.0.1:0"}
 	cfg.State, cfg.Models, cfg.Route = t.TempDir(), t.TempDir(), route
 	s, err := build(cfg, io.Discard)
@@ -104,5 +109,37 @@ func TestChangedKeys(t *testing.T) {
 	b.Route = map[string]any{"default": "x"}
 	if got := strings.Join(changedKeys(a, b), " "); got != "log limits" {
 		t.Errorf("changedKeys = %q, want log and limits", got)
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	s := started(t, demoRoute("one"), func(c *config.Config) { c.Limits.Connections = 1 })
+	ask := func() net.Conn {
+		c, err := net.Dial("tcp", s.doors[0].listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	answered := func(c net.Conn, within time.Duration) bool {
+		c.SetReadDeadline(time.Now().Add(within))
+		n, _ := c.Read(make([]byte, 64))
+		return n > 0
+	}
+	first := ask()
+	if !answered(first, 10*time.Second) {
+		t.Fatal("the first connection is not served")
+	}
+	second := ask()
+	if answered(second, 200*time.Millisecond) {
+		t.Error("a second connection is served beside the first")
+	}
+	first.Close()
+	if !answered(second, 10*time.Second) {
+		t.Error("the second connection is not served after the first has ended")
 	}
 }
