@@ -74,19 +74,9 @@ func (p *replier) last(event []byte) {
 
 // refuse answers with a status and the error as JSON.
 func (p *replier) refuse(f wire.Failure) {
-	body := f.Body(p.o.Family)
-	h := p.w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if s := f.RetryAfter(); s != "" {
-		h.Set("Retry-After", s)
-	}
-	if !f.Details.Retryable {
-		h.Set("X-Should-Retry", "false")
-	}
-	p.describe(h)
-	p.send(f.Status())
-	_, _ = p.w.Write(body)
+	p.describe(p.w.Header())
+	p.told.Status = f.Status()
+	fail(p.w, p.o.RequestID, p.o.Family, f)
 }
 
 // describe sets the headers that say what became of the request.

@@ -3,7 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/traefik/paerser/env"
@@ -88,20 +88,11 @@ func variables(environ []string) []string {
 	var vars []string
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, Prefix) || contains(notConfig, name) {
+		if !strings.HasPrefix(name, Prefix) || slices.Contains(notConfig, name) {
 			continue
 		}
 		vars = append(vars, e)
 	}
-	sort.Strings(vars)
+	slices.Sort(vars)
 	return vars
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
