@@ -37,6 +37,9 @@ func NewEdge(t testing.TB, s *Sidecar, plugin Middleware) *Edge {
 	text := fmt.Sprintf("sidecar: %s\ntokenFile: %s\n%s", s.ControlURL(), s.TokenFile(), plugin)
 	e := PlainEdge(t, s.DataURL(), Middleware(text))
 	e.Await("hal0")
+	if s.Process != nil && s.running() {
+		s.AwaitRoute("hal0@file") // the plugin tells it in the background
+	}
 	return e
 }
 

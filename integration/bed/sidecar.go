@@ -140,6 +140,15 @@ func (s *Sidecar) ControlURL() string { return "http://" + s.control }
 // TokenFile is where the sidecar keeps the token it shares with the plugin.
 func (s *Sidecar) TokenFile() string { return filepath.Join(s.dir, "token") }
 
+// AwaitRoute waits until a plugin has declared the route.
+func (s *Sidecar) AwaitRoute(name string) {
+	s.t.Helper()
+	Until(s.t, "declaration of "+name, 20*time.Second, func() bool {
+		_, list := Get(s.t, s.ControlURL()+"/api/routes")
+		return strings.Contains(list, strconv.Quote(name))
+	})
+}
+
 // Slot is what /api/slots says about one slot.
 type Slot struct {
 	ID          string `json:"id"`
