@@ -60,7 +60,9 @@ func (f *Flight[H, O]) directLocked(frames [][]byte) *Subscription[H, O] {
 	for _, frame := range frames {
 		f.written += int64(len(frame))
 	}
-	f.hub.size.Add(-f.log.skip(len(frames)))
+	if dropped := f.log.skip(len(frames)); dropped > 0 {
+		f.hub.size.Add(-dropped)
+	}
 	s.next, s.taken = f.log.end(), f.written
 	return s
 }

@@ -25,6 +25,7 @@ type call struct {
 	lease  Lease
 	guard  *guard
 	cancel context.CancelCauseFunc // ends the exchange
+	begun  bool                    // the head is set
 }
 
 // make makes the call and returns how it ended.
@@ -133,6 +134,10 @@ func lateEnding(s *stalled) ending {
 
 // begin sets the head, once, before the first frame.
 func (c *call) begin(head Head) {
+	if c.begun {
+		return
+	}
+	c.begun = true
 	c.guard.begun.Store(true)
 	if c.first.CompareAndSwap(0, time.Now().UnixNano()) {
 		c.hub.SetHead(head)
