@@ -329,6 +329,7 @@ func TestReplyToAClientThatDoesNotRead(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("given up after %v", took)
 		}
+		time.Sleep(time.Second) // the flight lingers for a moment
 		synctest.Wait()
 		if len(f.slots.Leased()) != 0 {
 			t.Error("the lease is still held")
