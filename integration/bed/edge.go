@@ -25,6 +25,8 @@ type Edge struct {
 	api  int // port of Traefik's own API
 	ca   *Authority
 	data string // URL of the service behind
+
+	template string // of the dynamic configuration
 }
 
 // Middleware is the plugin's configuration as YAML, below "hal0:".
@@ -46,7 +48,12 @@ func NewEdge(t testing.TB, s *Sidecar, plugin Middleware) *Edge {
 // PlainEdge starts Traefik in front of any server, and waits for its API only.
 func PlainEdge(t testing.TB, service string, plugin Middleware) *Edge {
 	t.Helper()
-	e := &Edge{t: t, dir: PluginFolder(t), web: Port(t), tls: Port(t), api: Port(t), data: service, ca: NewAuthority(t)}
+	return startEdge(t, service, plugin, routers)
+}
+
+func startEdge(t testing.TB, service string, plugin Middleware, template string) *Edge {
+	t.Helper()
+	e := &Edge{t: t, dir: PluginFolder(t), web: Port(t), tls: Port(t), api: Port(t), data: service, ca: NewAuthority(t), template: template}
 	e.Configure(plugin)
 	cmd := exec.Command(Tool(t, "traefik"), e.flags()...)
 	cmd.Dir = e.dir
@@ -60,6 +67,13 @@ func PlainEdge(t testing.TB, service string, plugin Middleware) *Edge {
 		return status == 200
 	})
 	return e
+}
+
+// BareEdge starts Traefik in front of any server with one router and no
+// middleware.
+func BareEdge(t testing.TB, service string) *Edge {
+	t.Helper()
+	return startEdge(t, service, "", bare)
 }
 
 // PluginFolder is a folder to run Traefik in: it finds this repository there as
@@ -125,6 +139,25 @@ tls:
       defaultCertificate: {certFile: "%s", keyFile: "%s"}
 `
 
+// bare is routers without the plugin and all that goes with it.
+const bare = `
+http:
+  routers:
+    bare:
+      rule: "PathPrefix(` + "`/`" + `)"
+      entryPoints: [web, websecure]
+      service: bare
+%s
+  services:
+    bare:
+      loadBalancer:
+        servers: [{url: "%s"}]
+tls:
+  stores:
+    default:
+      defaultCertificate: {certFile: "%s", keyFile: "%s"}
+`
+
 // Configure writes Traefik's dynamic configuration, which it picks up by
 // itself when it runs already.
 func (e *Edge) Configure(plugin Middleware) {
@@ -133,7 +166,7 @@ func (e *Edge) Configure(plugin Middleware) {
 	for _, line := range strings.Split(strings.TrimRight(string(plugin), "\n"), "\n") {
 		indented.WriteString("          " + line + "\n")
 	}
-	text := fmt.Sprintf(routers, indented.String(), e.data, e.ca.CertFile, e.ca.KeyFile)
+	text := fmt.Sprintf(e.template, indented.String(), e.data, e.ca.CertFile, e.ca.KeyFile)
 	if err := os.MkdirAll(e.dynamic(), 0o755); err != nil {
 		e.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,6 +87,16 @@ func (s *Sidecar) Configure(config string) {
 	if err := os.Rename(filepath.Join(s.dir, "hal0.yml.tmp"), filepath.Join(s.dir, "hal0.yml")); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// Quiet leaves out what costs time and is there for tests: the tap before
+// llama-server, and the log of every event.
+func (s *Sidecar) Quiet() *Sidecar {
+	s.args = slices.DeleteFunc(s.args, func(arg string) bool {
+		return strings.HasPrefix(arg, "--log.level=") || strings.HasPrefix(arg, "--llamaServer=")
+	})
+	s.args = append(s.args, "--log.level=error", "--llamaServer="+filepath.Join(Cache(), "llama-server"))
+	return s
 }
 
 // Env adds a variable to the sidecar's environment, from the next start on.
