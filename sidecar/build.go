@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/hal0-dev/hal0/plugin/wire"
@@ -230,8 +229,7 @@ func together(data, control http.Handler) http.Handler {
 
 // serve serves until ctx ends, then ends everything: new requests are refused,
 // streams get the drain to finish and then their last event, engines stop.
-// Whatever again brings makes it load its configuration again.
-func (s *sidecar) serve(ctx context.Context, again <-chan os.Signal, load loader) error {
+func (s *sidecar) serve(ctx context.Context, r renewal) error {
 	failed := make(chan error, len(s.doors))
 	for _, d := range s.doors {
 		s.log.Info("listening", "address", d.listener.Addr().String())
@@ -239,8 +237,10 @@ func (s *sidecar) serve(ctx context.Context, again <-chan os.Signal, load loader
 	}
 	for {
 		select {
-		case <-again:
-			s.reload(load)
+		case <-r.asked:
+			s.reload(r.load)
+		case <-r.changed:
+			s.reload(r.load)
 		case <-ctx.Done():
 			return s.stop()
 		case err := <-failed:

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"reflect"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -77,43 +75,4 @@ func (s *sidecar) take(own *ownSettings) error {
 	}
 	s.own.now.Store(&next)
 	return nil
-}
-
-// reload reads the configuration again and takes its route; what else has
-// changed counts from the next start. Bad input changes nothing.
-func (s *sidecar) reload(load loader) {
-	cfg, err := load()
-	if err != nil {
-		s.log.Error("configuration is not taken", "error", err)
-		return
-	}
-	if cfg.Token == "" {
-		cfg.Token = s.cfg.Token
-	}
-	own, err := readOwn(cfg)
-	if err == nil {
-		err = s.take(own)
-	}
-	if err != nil {
-		s.log.Error("configuration is not taken", "error", err)
-		return
-	}
-	if rest := changedKeys(s.cfg, cfg); len(rest) > 0 {
-		s.log.Warn("configuration has changes that need a restart", "keys", strings.Join(rest, " "))
-	}
-	s.log.Info("configuration taken")
-}
-
-// changedKeys names the top-level keys, but for route, in which two
-// configurations differ.
-func changedKeys(a, b *config.Config) []string {
-	var out []string
-	va, vb := reflect.ValueOf(*a), reflect.ValueOf(*b)
-	for i := range va.NumField() {
-		name := va.Type().Field(i).Name
-		if name != "Route" && !reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
-			out = append(out, strings.ToLower(name))
-		}
-	}
-	return out
 }

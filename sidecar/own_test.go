@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func started(t *testing.T, route map[string]any, change ...func(*config.Config))
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.serve(ctx, make(chan os.Signal), nil) }()
+	go func() { ended <- s.serve(ctx, renewal{}) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

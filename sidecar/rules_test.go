@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"sse":    {},
 	"tail":   {},
 	"token":  {},
+	"watch":  {},
 }
 
 // mayNotImport are packages of others that would put a package where it does not

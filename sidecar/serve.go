@@ -18,7 +18,8 @@ const configHelp = `
 Configuration comes from a file (--config=hal0.yml, or HAL0_CONFIG), from HAL0_*
 variables and from flags, which are the file's keys: --listen.data=127.0.0.1:8090
 is listen.data in the file and HAL0_LISTEN_DATA in the environment. Flags win over
-variables, variables over the file.`
+variables, variables over the file. When the file changes, or at SIGHUP, the route in
+it is taken anew; what else has changed counts from the next start.`
 
 // serveCommand runs the sidecar behind Traefik: two listeners, no banner.
 func serveCommand() *cobra.Command {
@@ -31,22 +32,27 @@ func serveCommand() *cobra.Command {
 			if wantsHelp(args) {
 				return helpWithKeys(c, config.Default())
 			}
-			return run(c.Context(), c.ErrOrStderr(), nil, func() (*config.Config, error) {
+			file, err := config.Path(args, os.Environ())
+			if err != nil {
+				return usageError{err}
+			}
+			return run(c.Context(), c.ErrOrStderr(), nil, source{file, func() (*config.Config, error) {
 				cfg := config.Default()
 				return cfg, config.Load(cfg, args, os.Environ())
-			})
+			}})
 		},
 	}
 }
 
-// loader reads the configuration, anew at each call.
-type loader func() (*config.Config, error)
-
 // run builds the sidecar and serves until a signal. A second signal ends it at
-// once; what is left then is for the next start to clean up. SIGHUP makes it
-// read its configuration again.
-func run(ctx context.Context, logs io.Writer, ready func(*sidecar), load loader) error {
-	cfg, err := load()
+// once; what is left then is for the next start to clean up. SIGHUP, or a change
+// of the file, makes it read its configuration again.
+func run(ctx context.Context, logs io.Writer, ready func(*sidecar), from source) error {
+	file, unwatched := from.watched()
+	if file != nil {
+		defer file.Close()
+	}
+	cfg, err := from.load()
 	if err != nil {
 		return usageError{err}
 	}
@@ -64,7 +70,7 @@ func run(ctx context.Context, logs io.Writer, ready func(*sidecar), load loader)
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
-	return s.serve(ctx, again, load)
+	return s.serve(ctx, renewal{load: from.load, asked: again, changed: changes(file, unwatched, s.log)})
 }
 
 // helpWithKeys prints a command's help and what its configuration can say.

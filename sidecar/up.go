@@ -30,8 +30,12 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			file, err := config.Path(args, os.Environ())
+			if err != nil {
+				return usageError{err}
+			}
 			var note string
-			return run(c.Context(), c.ErrOrStderr(), func(s *sidecar) { greet(stdout, s, note) }, func() (*config.Config, error) {
+			return run(c.Context(), c.ErrOrStderr(), func(s *sidecar) { greet(stdout, s, note) }, source{file, func() (*config.Config, error) {
 				cfg := upDefaults()
 				if err := config.Load(cfg, args, os.Environ()); err != nil {
 					return nil, err
@@ -39,7 +43,7 @@ func upCommand(stdout io.Writer) *cobra.Command {
 				var err error
 				note, err = chooseRoute(cfg, model)
 				return cfg, err
-			})
+			}})
 		},
 	}
 }

@@ -45,7 +45,7 @@ func NewSidecar(t testing.TB, config string) *Sidecar {
 	}
 	if config != "" {
 		s.write("hal0.yml", config, 0o644)
-		s.args = append(s.args, "--config="+filepath.Join(s.dir, "hal0.yml"))
+		s.args = append(s.args, "--config="+s.ConfigFile())
 	}
 	if llama := filepath.Join(Cache(), "llama-server"); exists(llama) {
 		s.args = append(s.args, "--llamaServer="+s.tapped(llama))
@@ -80,11 +80,14 @@ func (s *Sidecar) State() string { return s.state }
 // SetState is State's setter.
 func (s *Sidecar) SetState(dir string) { s.state = dir }
 
-// Configure replaces what hal0.yml says. A running sidecar reads it at SIGHUP.
+// ConfigFile is hal0.yml. A running sidecar reads it when it changes.
+func (s *Sidecar) ConfigFile() string { return filepath.Join(s.dir, "hal0.yml") }
+
+// Configure replaces what hal0.yml says.
 func (s *Sidecar) Configure(config string) {
 	s.t.Helper()
 	s.write("hal0.yml.tmp", config, 0o644)
-	if err := os.Rename(filepath.Join(s.dir, "hal0.yml.tmp"), filepath.Join(s.dir, "hal0.yml")); err != nil {
+	if err := os.Rename(filepath.Join(s.dir, "hal0.yml.tmp"), s.ConfigFile()); err != nil {
 		s.t.Fatal(err)
 	}
 }

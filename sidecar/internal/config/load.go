@@ -17,6 +17,12 @@ const Prefix = "HAL0_"
 // notConfig are variables of our prefix that mean something else.
 var notConfig = []string{"HAL0_CONFIG", "HAL0_TOKEN_FILE", "HAL0_URL", "HAL0_CACHE"}
 
+// Path is the configuration's file, "" where none is named.
+func Path(args, environ []string) (string, error) {
+	path, _, err := configFile(args, environ)
+	return path, err
+}
+
 // Load fills c, which holds the defaults, from a file, the environment and
 // flags, in that order. The file is named by --config or HAL0_CONFIG; there is
 // none otherwise. The error names every problem.
