@@ -89,8 +89,8 @@ func newID() string {
 	return "req_" + hex.EncodeToString(b)
 }
 
-// withhold removes what engines must not see: credentials and cookies were for
-// the edge, and a compressed answer has no events that anyone could tell apart.
+// withhold removes what neither engines nor logs must see: credentials and
+// cookies were for the edge, and a compressed answer has no events that anyone could tell apart.
 func withhold(h http.Header) {
 	delete(h, "Authorization")
 	delete(h, "X-Api-Key")

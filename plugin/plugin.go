@@ -129,6 +129,7 @@ func (h *Handler) turnAway(x *exchange, rw http.ResponseWriter, req *http.Reques
 	case wire.CodeInvalidAPIKey:
 		rw.Header().Set("Www-Authenticate", "Bearer")
 	}
+	withhold(req.Header) // Traefik's access log shows the headers as they are now
 	x.decorate(rw.Header())
 	refuse(rw, x.e.Family, x.detailed(*x.refusal))
 	x.free()

@@ -1,13 +1,10 @@
 package rules
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -116,35 +113,24 @@ func start(t *testing.T, cases []*broken) map[string]string {
 	t.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "good") }))
 	t.Cleanup(upstream.Close)
-	dir := bed.PluginFolder(t)
-	files := filepath.Join(dir, "dynamic")
-	if err := os.Mkdir(files, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	good := fmt.Sprintf("http:\n  routers:\n    good: {rule: Host(`good.lan`), service: good}\n  services:\n    good: {loadBalancer: {servers: [{url: %q}]}}\n", upstream.URL)
-	write(t, filepath.Join(files, "good.yml"), good)
+	files := map[string]string{"good.yml": good}
 	var containers []bed.Container
 	for _, b := range cases {
 		for _, service := range sorted(b.labels) {
 			containers = append(containers, bed.Container{Name: b.name + "-" + service, Labels: b.labels[service]})
 		}
 		if b.file != "" {
-			write(t, filepath.Join(files, b.name+".yml"), b.file)
+			files[b.name+".yml"] = b.file
 		}
 	}
-	web, api := bed.Port(t), bed.Port(t)
-	cmd := exec.Command(bed.Tool(t, "traefik"),
-		"--global.checknewversion=false", "--log.level=INFO", "--api.insecure=true",
-		fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", api),
-		fmt.Sprintf("--entrypoints.web.address=127.0.0.1:%d", web),
-		"--providers.docker.endpoint=unix://"+bed.Docker(t, containers...), "--providers.docker.exposedbydefault=false",
-		"--providers.file.directory="+files,
-		"--experimental.localplugins.hal0.modulename=github.com/hal0-dev/hal0", "--experimental.abortonpluginfailure=true",
-	)
-	cmd.Dir, cmd.Env = dir, bed.Environment()
-	bed.Start(t, "traefik", cmd)
+	traefik := bed.NewTraefik(t, "--providers.docker.endpoint=unix://"+bed.Docker(t, containers...), "--providers.docker.exposedbydefault=false")
+	for name, text := range files {
+		traefik.Write(name, text)
+	}
+	traefik.Start()
 	bed.Until(t, "the good route is served", 2*time.Minute, func() bool {
-		req, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d/", web), nil)
+		req, err := http.NewRequest("GET", "http://"+traefik.Web("127.0.0.1")+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,39 +145,15 @@ func start(t *testing.T, cases []*broken) map[string]string {
 	})
 	var errors map[string]string
 	bed.Until(t, "both providers have spoken", time.Minute, func() bool {
-		errors = routerErrors(t, fmt.Sprintf("http://127.0.0.1:%d/api/http/routers?per_page=10000", api))
+		errors = map[string]string{}
+		for name, r := range traefik.Routers() {
+			errors[name] = strings.Join(r.Error, "; ")
+		}
 		_, labels := errors["compose-hal0@docker"]
 		_, file := errors["dynamic-yaml-hal0@file"]
 		return labels && file
 	})
 	return errors
-}
-
-func routerErrors(t *testing.T, api string) map[string]string {
-	t.Helper()
-	status, body := bed.Get(t, api)
-	if status != 200 {
-		return nil
-	}
-	var routers []struct {
-		Name  string
-		Error []string
-	}
-	if err := json.Unmarshal([]byte(body), &routers); err != nil {
-		t.Fatalf("read Traefik's API: %v", err)
-	}
-	errors := map[string]string{}
-	for _, r := range routers {
-		errors[r.Name] = strings.Join(r.Error, "; ")
-	}
-	return errors
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func sorted(m map[string]map[string]string) []string {
