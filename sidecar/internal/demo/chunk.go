@@ -8,6 +8,8 @@ type kind uint8
 const (
 	chat kind = iota + 1
 	completion
+	responses
+	messages
 )
 
 // envelope is OpenAI's answer, whole or a chunk of it.

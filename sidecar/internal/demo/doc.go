@@ -10,7 +10,7 @@
 //
 // Vocabulary. A script makes an answer: tokens, and why it ends. A job is one
 // request being answered. A fault is what goes wrong instead of the token number
-// At (the first is 1; 0 is before the response's head).
+// At (the first is 1; 0 is before the response's head), or of the event number Event.
 //
 // A Server is safe for concurrent use; each job runs in its request's goroutine.
 package demo

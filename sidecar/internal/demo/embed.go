@@ -43,7 +43,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	j := &job{s: s, w: w, r: r, out: http.NewResponseController(w), knobs: knobs}
-	if j.faultAt(0) && !j.misbehave(nil) {
+	if j.faultAt(0) && !j.misbehave([]byte("{}")) {
 		return
 	}
 	var data []embedding

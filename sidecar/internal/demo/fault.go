@@ -13,14 +13,13 @@ import (
 
 // faultAt reports whether something goes wrong at a token, counted from 1; 0 is
 // before the head.
-func (j *job) faultAt(n int) bool { return j.knobs.Fault != FaultNone && j.knobs.At == n }
+func (j *job) faultAt(n int) bool {
+	return j.knobs.Fault != FaultNone && j.knobs.Event == 0 && j.knobs.At == n
+}
 
 // misbehave does what the knobs say; next is the event that was due. It returns
 // true if the answer goes on.
 func (j *job) misbehave(next []byte) bool {
-	if next == nil {
-		next = event(j.voice.role())
-	}
 	switch j.knobs.Fault {
 	case FaultNone:
 		return true
@@ -110,6 +109,8 @@ func shapes() map[string]func(*job) []byte {
 		"tgi":              line(`data: {"error":{"message":"%s","http_status_code":422}}` + "\n\n" + done),
 		"string":           line(`data: {"error":"%s"}` + "\n\n"),
 		"event":            line("event: error\n" + `data: {"error":{"message":"%s","type":"server_error","param":null,"code":null}}` + "\n\n"),
+		"responses":        line("event: error\n" + `data: {"type":"error","sequence_number":1,"code":"server_error","message":"%s","param":null}` + "\n\n"),
+		"messages":         line("event: error\n" + `data: {"type":"error","error":{"type":"api_error","message":"%s"}}` + "\n\n"),
 		"spaced":           line(`data: { "error": {"message": "%s"} }` + "\n\n"),
 		"finish-error": func(j *job) []byte { // OpenRouter's: an error beside a finish_reason
 			b := marshal(j.voice.finish("error"))

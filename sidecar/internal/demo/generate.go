@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -18,11 +17,13 @@ type job struct {
 	request request
 	answer  answered
 	call    *toolCall // what is called instead of speaking
-	prompt  int       // tokens
-	begun   bool      // the stream's head was sent
+	speaker speaker
+	prompt  int  // tokens
+	begun   bool // the stream's head was sent
+	events  int  // sent or due
 }
 
-// generate serves chat/completions or completions.
+// generate serves an endpoint that speaks.
 func (s *Server) generate(k kind) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		j := &job{s: s, w: w, r: r, out: http.NewResponseController(w), voice: newVoice(k, s.launch.Name)}
@@ -44,7 +45,7 @@ func (s *Server) generate(k kind) http.HandlerFunc {
 // prepare decides what to answer, or refuses.
 func (j *job) prepare(k kind) bool {
 	prompt, tokens, err := j.request.prompt(k)
-	stops, stopErr := stringOrList(j.request.Stop)
+	stops, stopErr := j.request.stops()
 	knobs, knobsErr := j.s.launch.Knobs.override(j.request.Knobs)
 	for _, err := range []error{err, stopErr, knobsErr} {
 		if err != nil {
@@ -52,7 +53,7 @@ func (j *job) prepare(k kind) bool {
 			return false
 		}
 	}
-	j.prompt, j.knobs = tokens, knobs
+	j.prompt, j.knobs, j.speaker = tokens, knobs, j.speak(k)
 	if t, ok := j.request.demanded(); ok && k == chat {
 		pieces, call := t.call()
 		j.answer, j.call = answered{pieces, "tool_calls"}, &call
@@ -63,7 +64,7 @@ func (j *job) prepare(k kind) bool {
 }
 
 func (j *job) run() {
-	if j.faultAt(0) && !j.misbehave(nil) {
+	if j.faultAt(0) && !j.misbehave(append(j.speaker.opening(), j.speaker.closing()...)[0]) {
 		return
 	}
 	if j.request.Stream {
@@ -71,55 +72,36 @@ func (j *job) run() {
 		return
 	}
 	if j.pace(nil, func(int) bool { return true }) {
-		answer(j.w, j.whole())
+		answer(j.w, j.speaker.whole())
 	}
-}
-
-func (j *job) whole() envelope {
-	u := newUsage(j.prompt, len(j.answer.tokens))
-	if j.call != nil {
-		return j.voice.whole("", []toolCall{*j.call}, j.answer.finish, u)
-	}
-	return j.voice.whole(strings.Join(j.answer.tokens, ""), nil, j.answer.finish, u)
 }
 
 // stream sends the answer token by token.
 func (j *job) stream() {
 	j.begin()
-	if j.voice.kind == chat && !j.send(event(j.first())) {
+	for _, e := range j.speaker.opening() {
+		if !j.tell(e) {
+			return
+		}
+	}
+	if !j.pace(j.ping(), func(i int) bool { return j.tell(j.speaker.token(i)) }) {
 		return
 	}
-	if !j.pace(j.ping(), func(i int) bool { return j.send(event(j.token(i))) }) {
-		return
-	}
-	if !j.send(event(j.voice.finish(j.answer.finish))) {
-		return
-	}
-	if j.request.StreamOptions.IncludeUsage && !j.send(event(j.voice.chunk(newUsage(j.prompt, len(j.answer.tokens))))) {
-		return
-	}
-	if !j.knobs.NoDone {
-		j.send([]byte("data: [DONE]\n\n"))
+	for _, e := range j.speaker.closing() {
+		if !j.tell(e) {
+			return
+		}
 	}
 }
 
-// first is the chunk before the first token.
-func (j *job) first() envelope {
-	if j.call == nil {
-		return j.voice.role()
+// tell sends one event of the answer, unless the knobs want something else in
+// its place.
+func (j *job) tell(event []byte) bool {
+	j.events++
+	if j.knobs.Fault != FaultNone && j.knobs.Event == j.events && !j.misbehave(event) {
+		return false
 	}
-	head := *j.call
-	head.Function.Arguments = ""
-	return j.voice.chunk(nil, choice{Delta: &delta{Role: "assistant", ToolCalls: []toolCall{head}}})
-}
-
-// token is the chunk of token number i, from 0.
-func (j *job) token(i int) envelope {
-	if j.call == nil {
-		return j.voice.token(j.answer.tokens[i])
-	}
-	piece := toolCall{Function: toolFunction{Arguments: j.answer.tokens[i]}}
-	return j.voice.chunk(nil, choice{Delta: &delta{ToolCalls: []toolCall{piece}}})
+	return j.send(event)
 }
 
 // pace calls each for every token at its time, and misbehaves where the knobs
@@ -135,7 +117,7 @@ func (j *job) pace(ping func() bool, each func(i int) bool) bool {
 		if !j.waitUntil(due, ping) {
 			return false
 		}
-		if j.faultAt(i+1) && !j.misbehave(event(j.token(i))) {
+		if j.faultAt(i+1) && !j.misbehave(j.speaker.token(i)) {
 			return false
 		}
 		if !each(i) {
@@ -143,7 +125,7 @@ func (j *job) pace(ping func() bool, each func(i int) bool) bool {
 		}
 	}
 	if j.knobs.Fault != FaultNone && j.knobs.At > len(j.answer.tokens) {
-		return j.misbehave(event(j.voice.finish(j.answer.finish)))
+		return j.misbehave(j.speaker.closing()[0])
 	}
 	return true
 }
@@ -179,9 +161,4 @@ func (j *job) send(b []byte) bool {
 		return false
 	}
 	return j.out.Flush() == nil && context.Cause(j.r.Context()) == nil
-}
-
-// event is one SSE event.
-func event(v any) []byte {
-	return append(append([]byte("data: "), marshal(v)...), '\n', '\n')
 }

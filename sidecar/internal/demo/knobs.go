@@ -42,7 +42,8 @@ type Knobs struct {
 	DelayMS int64   `json:"delay_ms"`          // before the first token
 	PingMS  int64   `json:"ping_ms"`           // a comment after each such silence, 0 = none
 	Fault   Fault   `json:"fault"`
-	At      int     `json:"at"`
+	At      int     `json:"at"`       // token
+	Event   int     `json:"event"`    // in place of At: the event of a stream instead of which it goes wrong
 	Shape   string  `json:"shape"`    // of FaultError: see Shapes
 	Status  int     `json:"status"`   // of FaultStatus
 	Bytes   int     `json:"bytes"`    // of FaultHuge
@@ -74,10 +75,13 @@ func (k Knobs) check() error {
 	if _, ok := shapes()[k.Shape]; !ok {
 		return fmt.Errorf("unknown shape %q (%s)", k.Shape, strings.Join(Shapes(), ", "))
 	}
-	if (k.Fault == FaultStatus || k.Fault == FaultLoading) && k.At != 0 {
+	if (k.Fault == FaultStatus || k.Fault == FaultLoading) && (k.At != 0 || k.Event != 0) {
 		return fmt.Errorf("fault %s happens before the head only: at must be 0", k.Fault)
 	}
-	if k.Rate < 0 || k.At < 0 || k.DelayMS < 0 || k.PingMS < 0 || k.PauseMS < 0 || k.Bytes < 0 || k.Bytes > 1<<30 {
+	if k.At != 0 && k.Event != 0 {
+		return errors.New("at and event exclude each other")
+	}
+	if k.Rate < 0 || k.At < 0 || k.Event < 0 || k.DelayMS < 0 || k.PingMS < 0 || k.PauseMS < 0 || k.Bytes < 0 || k.Bytes > 1<<30 {
 		return errors.New("knobs must not be negative, and bytes at most 1 GiB")
 	}
 	if k.Status < 400 || k.Status > 599 {
@@ -123,6 +127,7 @@ func (l *Launch) register(f *flag.FlagSet) {
 	f.Int64Var(&l.Knobs.PingMS, "ping-ms", 0, "send a comment after each such silence")
 	f.StringVar((*string)(&l.Knobs.Fault), "fault", "", fmt.Sprintf("what goes wrong: %v", Faults()))
 	f.IntVar(&l.Knobs.At, "at", 0, "the token instead of which it goes wrong; 0 = before the head")
+	f.IntVar(&l.Knobs.Event, "event", 0, "in place of at: the event of a stream instead of which it goes wrong, from 1")
 	f.StringVar(&l.Knobs.Shape, "shape", l.Knobs.Shape, fmt.Sprintf("of fault error: %v", Shapes()))
 	f.IntVar(&l.Knobs.Status, "status", l.Knobs.Status, "of fault status")
 	f.IntVar(&l.Knobs.Bytes, "bytes", l.Knobs.Bytes, "of fault huge")

@@ -16,6 +16,9 @@ type answered struct {
 	finish string // stop or length
 }
 
+// text is the answer in one piece.
+func (a answered) text() string { return strings.Join(a.tokens, "") }
+
 // respond makes the answer to a prompt.
 func respond(prompt string, limit int, stops []string) answered {
 	return answered{tokens: script(prompt), finish: "stop"}.stopAt(stops).limitTo(limit)
@@ -38,7 +41,7 @@ func (a answered) limitTo(n int) answered {
 
 // stopAt ends the answer before the first of the stop texts.
 func (a answered) stopAt(stops []string) answered {
-	text := strings.Join(a.tokens, "")
+	text := a.text()
 	end := len(text)
 	for _, s := range stops {
 		if i := strings.Index(text, s); s != "" && i >= 0 {

@@ -43,6 +43,8 @@ func NewServer(l Launch) *Server {
 	s.mux.HandleFunc("GET /v1/models", s.authorized(s.models))
 	s.mux.HandleFunc("POST /v1/chat/completions", s.authorized(s.generate(chat)))
 	s.mux.HandleFunc("POST /v1/completions", s.authorized(s.generate(completion)))
+	s.mux.HandleFunc("POST /v1/responses", s.authorized(s.generate(responses)))
+	s.mux.HandleFunc("POST /v1/messages", s.authorized(s.generate(messages)))
 	s.mux.HandleFunc("POST /v1/embeddings", s.authorized(s.embeddings))
 	s.mux.HandleFunc("/", s.authorized(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "not_found_error", "The demo engine has no such endpoint")
