@@ -11,33 +11,26 @@ import (
 	"time"
 )
 
-// SDK is one major version of an OpenAI client.
+// SDK is one major version of a client.
 type SDK struct {
-	Name  string // python-1, node-6, go-3
-	HTTP2 bool   // whether it can speak it
+	Name  string   // python-1, node-6, go-3; python-anthropic-2
+	APIs  []string // what Job.API may be
+	HTTP2 bool     // whether it can speak it
 	argv  []string
 	needs []string // tools in the cache
 }
 
-// SDKs are all that integration/versions names.
+// SDKs are OpenAI's, all that integration/versions names.
 func SDKs(t testing.TB) []SDK {
 	t.Helper()
-	clients := filepath.Join(Root(), "integration", "clients")
-	major := func(v string) string { m, _, _ := strings.Cut(v, "."); return m }
 	var all []SDK
 	for _, v := range versions(t, "PYTHON_OPENAI") {
-		dir := filepath.Join("python", "openai-"+v)
-		all = append(all, SDK{
-			Name: "python-" + major(v), HTTP2: true, needs: []string{filepath.Join(dir, "done")},
-			argv: []string{filepath.Join(Cache(), dir, "bin", "python"), filepath.Join(clients, "python", "client.py")},
-		})
+		s := pythonSDK("openai", v, "client.py")
+		s.HTTP2 = true
+		all = append(all, s)
 	}
 	for _, v := range versions(t, "NODE_OPENAI") {
-		dir := filepath.Join("node", "openai-"+v)
-		all = append(all, SDK{
-			Name: "node-" + major(v), needs: []string{filepath.Join(dir, "done")},
-			argv: []string{"node", filepath.Join(clients, "node", "client.cjs"), filepath.Join(Cache(), dir)},
-		})
+		all = append(all, nodeSDK("openai", v, "client.cjs"))
 	}
 	for _, v := range versions(t, "GO_OPENAI") {
 		all = append(all, SDK{
@@ -45,7 +38,54 @@ func SDKs(t testing.TB) []SDK {
 			argv: []string{filepath.Join(Cache(), "client-go"), "-major", v},
 		})
 	}
+	for i := range all {
+		all[i].APIs = []string{"chat", "completion", "responses"}
+	}
 	return all
+}
+
+// AnthropicSDKs are Anthropic's, all that integration/versions names.
+func AnthropicSDKs(t testing.TB) []SDK {
+	t.Helper()
+	var all []SDK
+	for _, v := range versions(t, "PYTHON_ANTHROPIC") {
+		all = append(all, pythonSDK("anthropic", v, "anthropic_client.py"))
+	}
+	for _, v := range versions(t, "NODE_ANTHROPIC") {
+		all = append(all, nodeSDK("anthropic", v, "anthropic.cjs"))
+	}
+	for i := range all {
+		all[i].APIs = []string{"messages"}
+	}
+	return all
+}
+
+func pythonSDK(name, version, program string) SDK {
+	dir := filepath.Join("python", name+"-"+version)
+	return SDK{
+		Name: sdkName("python", name, version), needs: []string{filepath.Join(dir, "done")},
+		// -B: nothing is written beside the program.
+		argv: []string{filepath.Join(Cache(), dir, "bin", "python"), "-B", filepath.Join(clientsDir(), "python", program)},
+	}
+}
+
+func nodeSDK(name, version, program string) SDK {
+	dir := filepath.Join("node", name+"-"+version)
+	return SDK{
+		Name: sdkName("node", name, version), needs: []string{filepath.Join(dir, "done")},
+		argv: []string{"node", filepath.Join(clientsDir(), "node", program), filepath.Join(Cache(), dir)},
+	}
+}
+
+func clientsDir() string { return filepath.Join(Root(), "integration", "clients") }
+
+// sdkName leaves out what most are.
+func sdkName(language, name, version string) string {
+	major, _, _ := strings.Cut(version, ".")
+	if name == "openai" {
+		return language + "-" + major
+	}
+	return language + "-" + name + "-" + major
 }
 
 // Job is one request that a client is to make; see clients/readme.md.
@@ -72,6 +112,7 @@ type Line struct {
 	Job      string `json:"job"`
 	At       int64  `json:"at"` // unix nanoseconds
 	Kind     string `json:"kind"`
+	Event    string `json:"event"`
 	Text     string `json:"text"`
 	Finish   string `json:"finish"`
 	Protocol string `json:"protocol"`

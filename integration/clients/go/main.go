@@ -22,7 +22,7 @@ type Job struct {
 	ID        string            `json:"id"`
 	BaseURL   string            `json:"base_url"`
 	Key       string            `json:"key"`
-	API       string            `json:"api"` // chat, completion
+	API       string            `json:"api"` // chat, completion, responses
 	Stream    bool              `json:"stream"`
 	Model     string            `json:"model"`
 	Prompt    string            `json:"prompt"`
@@ -41,6 +41,7 @@ type Line struct {
 	Job      string `json:"job"`
 	At       int64  `json:"at"`
 	Kind     string `json:"kind"`
+	Event    string `json:"event,omitempty"`
 	Text     string `json:"text,omitempty"`
 	Finish   string `json:"finish,omitempty"`
 	Protocol string `json:"protocol,omitempty"`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/responses"
 )
 
 func options3(job Job, client *http.Client) []option.RequestOption {
@@ -34,6 +35,8 @@ func run3(ctx context.Context, job Job, h *http.Client, say func(Line)) error {
 		Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String(job.Prompt)},
 	}
 	switch {
+	case job.API == "responses":
+		return responses3(ctx, job, client, say)
 	case job.API == "completion" && job.Stream:
 		s := client.Completions.NewStreaming(ctx, legacy)
 		for s.Next() {
@@ -68,6 +71,31 @@ func run3(ctx context.Context, job Job, h *http.Client, say func(Line)) error {
 	}
 	say(Line{Kind: "answer", Text: a.Choices[0].Message.Content, Finish: a.Choices[0].FinishReason})
 	return nil
+}
+
+func responses3(ctx context.Context, job Job, client openai.Client, say func(Line)) error {
+	params := responses.ResponseNewParams{
+		Model: job.Model, MaxOutputTokens: openai.Int(job.MaxTokens),
+		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(job.Prompt)},
+	}
+	if !job.Stream {
+		a, err := client.Responses.New(ctx, params)
+		if err != nil {
+			return err
+		}
+		say(Line{Kind: "answer", Text: a.OutputText(), Finish: string(a.Status)})
+		return nil
+	}
+	s := client.Responses.NewStreaming(ctx, params)
+	for s.Next() {
+		e := s.Current()
+		l := Line{Kind: "event", Event: e.Type, Code: string(e.Response.Error.Code), Message: e.Response.Error.Message}
+		if e.Type == "response.output_text.delta" {
+			l.Text = e.Delta
+		}
+		say(l)
+	}
+	return ending(s)
 }
 
 func status3(l *Line, err error) {

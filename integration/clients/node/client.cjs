@@ -2,26 +2,38 @@
 // usage: client.cjs FOLDER, where FOLDER/node_modules has the SDK
 'use strict'
 
-const dns = require('node:dns')
-const readline = require('node:readline')
 const { createRequire } = require('node:module')
 const OpenAI = createRequire(process.argv[2] + '/')('openai')
-
-let addresses = {}
-const systemLookup = dns.lookup
-dns.lookup = (host, ...rest) => systemLookup(addresses[host] ?? host, ...rest)
-
-const say = (job, kind, fields) => {
-  const at = Number(process.hrtime.bigint() - started.mono) + started.wall
-  process.stdout.write(JSON.stringify({ job: job.id, at: Math.round(at), kind, ...fields }) + '\n')
-}
-const started = { mono: process.hrtime.bigint(), wall: Date.now() * 1e6 }
+const { say, serve } = require('./jobs.cjs')
 
 const textOf = (job, choice) =>
   (job.api === 'completion' ? choice.text : (job.stream ? choice.delta : choice.message).content) ?? ''
 
+async function chunks(job, answer) {
+  if (!job.stream) {
+    const choice = answer.choices[0]
+    say(job, 'answer', { text: textOf(job, choice), finish: choice.finish_reason })
+    return
+  }
+  for await (const chunk of answer) {
+    const choice = chunk.choices[0]
+    say(job, 'event', { text: choice ? textOf(job, choice) : '', finish: choice?.finish_reason ?? null })
+  }
+}
+
+async function events(job, answer) {
+  if (!job.stream) {
+    say(job, 'answer', { text: answer.output_text, finish: answer.status })
+    return
+  }
+  for await (const event of answer) {
+    const text = event.type === 'response.output_text.delta' ? event.delta : ''
+    const { code = '', message = '' } = event.response?.error ?? {}
+    say(job, 'event', { event: event.type, text, code, message })
+  }
+}
+
 async function run(job) {
-  addresses = job.resolve ?? {}
   const client = new OpenAI({
     baseURL: job.base_url,
     apiKey: job.key || 'local',
@@ -29,38 +41,21 @@ async function run(job) {
     timeout: (job.timeout ?? 60) * 1000,
     defaultHeaders: job.headers ?? {},
   })
-  const request = { model: job.model, stream: job.stream, max_tokens: job.max_tokens ?? 64, ...job.extra }
-  const answer = job.api === 'completion'
-    ? await client.completions.create({ ...request, prompt: job.prompt })
-    : await client.chat.completions.create({ ...request, messages: [{ role: 'user', content: job.prompt }] })
-  if (!job.stream) {
-    const choice = answer.choices[0]
-    say(job, 'answer', { text: textOf(job, choice), finish: choice.finish_reason })
+  const limit = job.max_tokens ?? 64
+  const request = { model: job.model, stream: job.stream, ...job.extra }
+  if (job.api === 'responses') {
+    await events(job, await client.responses.create({ ...request, max_output_tokens: limit, input: job.prompt }))
+  } else if (job.api === 'completion') {
+    await chunks(job, await client.completions.create({ ...request, max_tokens: limit, prompt: job.prompt }))
   } else {
-    for await (const chunk of answer) {
-      const choice = chunk.choices[0]
-      say(job, 'event', { text: choice ? textOf(job, choice) : '', finish: choice?.finish_reason ?? null })
-    }
+    const messages = [{ role: 'user', content: job.prompt }]
+    await chunks(job, await client.chat.completions.create({ ...request, max_tokens: limit, messages }))
   }
   say(job, 'done', {})
 }
 
-async function main() {
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    const job = JSON.parse(line)
-    try {
-      await run(job)
-    } catch (e) {
-      const ours = e instanceof OpenAI.APIError
-      say(job, 'error', {
-        class: (ours ? 'openai.' : '') + e.constructor.name,
-        message: String(e.message),
-        code: String(e.code ?? ''),
-        type: String(e.type ?? ''),
-        status: e.status ?? 0,
-      })
-    }
-  }
-}
-
-main().then(() => process.exit(0))
+serve(run, (e) => ({
+  name: (e instanceof OpenAI.APIError ? 'openai.' : '') + e.constructor.name,
+  code: e.code,
+  type: e.type,
+}))

@@ -1,32 +1,15 @@
 """openai for Python, unmodified. See ../readme.md for what goes in and out."""
 
-import json
-import socket
 import ssl
-import sys
-import time
 
 import openai
+
+from jobs import say, serve
 
 try:
     import httpx2 as httpx  # what openai 3 runs on
 except ImportError:
     import httpx
-
-addresses = {}
-system_getaddrinfo = socket.getaddrinfo
-
-
-def getaddrinfo(host, *args, **kwargs):
-    name = host.decode() if isinstance(host, bytes) else host
-    return system_getaddrinfo(addresses.get(name, host), *args, **kwargs)
-
-
-socket.getaddrinfo = getaddrinfo
-
-
-def say(job, kind, **fields):
-    print(json.dumps({"job": job["id"], "at": time.time_ns(), "kind": kind, **fields}), flush=True)
 
 
 def client(job, protocols):
@@ -54,41 +37,39 @@ def text_of(job, choice):
     return part.content or ""
 
 
+def chunks(job, answer):
+    if not job["stream"]:
+        choice = answer.choices[0]
+        say(job, "answer", text=text_of(job, choice), finish=choice.finish_reason)
+        return
+    for chunk in answer:
+        choice = chunk.choices[0] if chunk.choices else None
+        say(job, "event", text=text_of(job, choice) if choice else "", finish=choice.finish_reason if choice else None)
+
+
+def events(job, answer):
+    if not job["stream"]:
+        say(job, "answer", text=answer.output_text, finish=answer.status)
+        return
+    for event in answer:
+        text = event.delta if event.type == "response.output_text.delta" else ""
+        error = getattr(getattr(event, "response", None), "error", None)
+        say(job, "event", event=event.type, text=text, code=error.code if error else "", message=error.message if error else "")
+
+
 def run(job):
-    addresses.clear()
-    addresses.update(job.get("resolve") or {})
     protocols = []
     with client(job, protocols) as c:
-        request = {"model": job["model"], "stream": job["stream"], "max_tokens": job.get("max_tokens", 64)}
-        request["extra_body"] = job.get("extra")
-        if job["api"] == "completion":
-            answer = c.completions.create(prompt=job["prompt"], **request)
+        limit = job.get("max_tokens", 64)
+        request = {"model": job["model"], "stream": job["stream"], "extra_body": job.get("extra")}
+        if job["api"] == "responses":
+            events(job, c.responses.create(input=job["prompt"], max_output_tokens=limit, **request))
+        elif job["api"] == "completion":
+            chunks(job, c.completions.create(prompt=job["prompt"], max_tokens=limit, **request))
         else:
-            answer = c.chat.completions.create(messages=[{"role": "user", "content": job["prompt"]}], **request)
-        if not job["stream"]:
-            choice = answer.choices[0]
-            say(job, "answer", text=text_of(job, choice), finish=choice.finish_reason)
-        else:
-            for chunk in answer:
-                choice = chunk.choices[0] if chunk.choices else None
-                say(job, "event", text=text_of(job, choice) if choice else "", finish=choice.finish_reason if choice else None)
+            messages = [{"role": "user", "content": job["prompt"]}]
+            chunks(job, c.chat.completions.create(messages=messages, max_tokens=limit, **request))
         say(job, "done", protocol=(protocols or [""])[0])
 
 
-for line in sys.stdin:
-    job = json.loads(line)
-    try:
-        run(job)
-    except Exception as e:
-        kind = type(e)
-        say(
-            job,
-            "error",
-            **{
-                "class": kind.__module__.split(".")[0] + "." + kind.__qualname__,
-                "message": str(e),
-                "code": str(getattr(e, "code", None) or ""),
-                "type": str(getattr(e, "type", None) or ""),
-                "status": getattr(e, "status_code", None) or 0,
-            },
-        )
+serve(run, lambda e: (getattr(e, "code", None), getattr(e, "type", None)))
