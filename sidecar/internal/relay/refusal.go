@@ -90,7 +90,10 @@ var (
 func (c complaint) failure() wire.Failure {
 	code := c.code()
 	message := presentable(c.message)
-	if message == "" {
+	switch {
+	case code == wire.CodeCapability && c.status != 501: // "File Not Found" is of no use to anybody
+		message = "the model's engine does not serve this endpoint"
+	case message == "":
 		message = "the engine answered with an error that it did not explain"
 	}
 	return wire.NewFailure(code, message)
