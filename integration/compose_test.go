@@ -3,7 +3,9 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,14 @@ func TestComposeServicesTogether(t *testing.T) {
 		"traefik.address=:8082", fmt.Sprintf("traefik.address=127.0.0.1:%d", admin),
 		"--listen=:2375", fmt.Sprintf("--listen=127.0.0.1:%d", socket),
 	)
+	routes, err := os.ReadFile(filepath.Join(bed.Root(), "fallback.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fallback := filepath.Join(t.TempDir(), "fallback.yml")
+	if err := os.WriteFile(fallback, []byte(moved.Replace(string(routes))), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	labels := map[string]string{"com.docker.compose.project": "hal0", "com.docker.compose.service": "traefik"}
 	for key, value := range p.Services["traefik"].Labels {
 		labels[key] = moved.Replace(value)
@@ -45,7 +55,8 @@ func TestComposeServicesTogether(t *testing.T) {
 		return exec.Command(bed.Hal0(t), "healthcheck", fmt.Sprintf("--url=http://127.0.0.1:%d", socket)).Run() == nil
 	})
 
-	edge := exec.Command(traefik, words(moved, p.Services["traefik"].Command)...)
+	flags := strings.NewReplacer("/etc/hal0/fallback.yml", fallback)
+	edge := exec.Command(traefik, words(flags, words(moved, p.Services["traefik"].Command))...)
 	edge.Dir = bed.PluginFolder(t)
 	edge.Env = bed.Environment()
 	bed.Start(t, "traefik", edge)

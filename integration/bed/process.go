@@ -56,7 +56,10 @@ func startPiped(t testing.TB, name string, cmd *exec.Cmd, stdout *os.File) *Proc
 // start starts the program from a thread that lives as long as it does: the
 // parent-death signal comes when that thread ends.
 func (p *Process) start() error {
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Setpgid, p.cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

@@ -44,7 +44,8 @@ type Request struct {
 	Path   string
 	Body   string
 	Header map[string]string
-	Method string // "" = POST
+	Method string                                                            // "" = POST
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil = from here
 }
 
 // Open sends a request and returns when the headers have come. Each has a
@@ -120,7 +121,7 @@ func openIn(ctx context.Context, cancel context.CancelFunc, t testing.TB, r Requ
 		_, port, _ := net.SplitHostPort(r.Addr)
 		req.Host = net.JoinHostPort(r.Host, port)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: r.Dial}}
 	s := &Stream{t: t, Opened: time.Now()}
 	resp, err := client.Do(req)
 	if err != nil {

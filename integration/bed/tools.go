@@ -35,6 +35,10 @@ func Cache() string {
 // there. integration/run looks for it.
 const Missing = "missing tool: "
 
+// Refused begins the message of a test that was skipped because the machine's
+// kernel does not let it run. integration/run lets that pass, and says so.
+const Refused = "the kernel refuses "
+
 // Tool is the path of a program in the cache, or skips the test.
 func Tool(t testing.TB, name string) string {
 	t.Helper()

@@ -51,10 +51,15 @@ func wantRoute(t *testing.T, labels map[string]string) {
 	if len(r.Models) == 0 || r.Default == "" {
 		t.Errorf("the route serves %+v", r)
 	}
-	for router, chain := range map[string]string{"hal0": "hal0,hal0-retry", "hal0-fallback": ""} {
-		if got := labels["traefik.http.routers."+router+".middlewares"]; got != chain {
-			t.Errorf("router %s has the chain %q, want %q", router, got, chain)
-		}
+	if got := labels["traefik.http.routers.hal0.middlewares"]; got != "hal0,hal0-retry" {
+		t.Errorf("the router has the chain %q", got)
+	}
+	fallback, err := os.ReadFile(filepath.Join(bed.Root(), "fallback.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rule := labels["traefik.http.routers.hal0.rule"]; rule == "" || !strings.Contains(string(fallback), "rule: \""+rule+"\"\n") {
+		t.Errorf("fallback.yml lacks the labels' rule %s", rule)
 	}
 }
 

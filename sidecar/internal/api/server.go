@@ -97,7 +97,7 @@ func misconfigured(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	f := wire.NewFailure(wire.CodeMisconfigured, "This request did not pass the hal0 middleware: its labels are wrong, or the plugin is not loaded. Traefik's log says which; `hal0 check` reads the labels.")
+	f := wire.NewFailure(wire.CodeMisconfigured, "This request did not pass the hal0 middleware: Traefik has just started, or its labels are wrong, or the plugin is not loaded. Traefik's log says which; `hal0 check` reads the labels.")
 	f.Details.RetryAfterS = 5
 	fail(w, requestID(r), e.Family, f)
 }

@@ -1,0 +1,182 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hal0-dev/hal0/integration/bed"
+	"github.com/hal0-dev/hal0/integration/docker"
+)
+
+// quickly is what the tests add to docker-compose.yml: a model that streams at a
+// reader's pace, and health checks each second, because an engine before 25
+// knows no start_interval and would look at them every ten.
+const quickly = `
+services:
+  traefik:
+    labels:
+      traefik.http.middlewares.hal0.plugin.hal0.models.slow.model: slow.gguf
+      traefik.http.middlewares.hal0.plugin.hal0.models.slow.context: "2048"
+      traefik.http.middlewares.hal0.plugin.hal0.models.slow.parallel: "2"
+    healthcheck: {interval: 1s}
+  sidecar:
+    healthcheck: {interval: 1s}
+  socket-proxy:
+    healthcheck: {interval: 1s}
+`
+
+var services = []string{"sidecar", "socket-proxy", "traefik"}
+
+// box is the repository's docker-compose.yml, up on a real engine. Its images
+// are stand-ins with the real programs; the sidecar's own is built by its
+// Dockerfile.
+type box struct {
+	t testing.TB
+	e *docker.Engine
+	*docker.Project
+}
+
+func newBox(t testing.TB, files ...string) *box {
+	t.Helper()
+	e := docker.Start(t)
+	extra := filepath.Join(t.TempDir(), "quickly.yml")
+	if err := os.WriteFile(extra, []byte(quickly), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.Import("stand-in:traefik", docker.Traefik(t))
+	e.Import("stand-in:llama", docker.Llama(t, "count.gguf", "slow.gguf"))
+	e.Import("stand-in:go", e.Compiler())
+	e.Build("hal0:local", "GO_IMAGE=stand-in:go", "LLAMA_IMAGE=stand-in:llama")
+	env := []string{"TRAEFIK_IMAGE=stand-in:traefik", "HAL0_MODEL=count.gguf"}
+	b := &box{t: t, e: e, Project: e.Project(env, append([]string{"docker-compose.yml", extra}, files...)...)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(b.Compose("logs", "--no-color", "--timestamps"))
+		}
+	})
+	return b
+}
+
+func (b *box) request(model string, more ...string) bed.Request {
+	return bed.Request{Addr: "127.0.0.1:8080", Host: "hal0.lan", Path: chatPath, Body: chat(model, true, more...), Dial: b.e.Dial}
+}
+
+// models asks for the list of models: its status, 0 where nobody answers.
+func (b *box) models() int {
+	b.t.Helper()
+	r := b.request("")
+	r.Method, r.Path, r.Body = http.MethodGet, "/v1/models", ""
+	answer, cancel := bed.Opening(b.t, r)
+	defer cancel()
+	if s := <-answer; s != nil {
+		return s.Status
+	}
+	return 0
+}
+
+// back waits until the route serves again, and returns the answers until then,
+// each followed by another one.
+func (b *box) back() []int {
+	b.t.Helper()
+	var seen []int
+	bed.Until(b.t, "the route is back", time.Minute, func() bool {
+		status := b.models()
+		if len(seen) == 0 || seen[len(seen)-1] != status {
+			seen = append(seen, status)
+		}
+		return status == http.StatusOK
+	})
+	return seen
+}
+
+func (b *box) wantCounted() {
+	b.t.Helper()
+	if said := strings.TrimSpace(text(b.t, wantStream(b.t, bed.Open(b.t, b.request("primary"))))); said != counted {
+		b.t.Errorf("the stream says %q", said)
+	}
+}
+
+// Issue 6, bars 1 to 3.
+func TestIssue6OnAnEngine(t *testing.T) {
+	b := newBox(t)
+	began := time.Now()
+	b.Compose("up", "--detach", "--wait")
+	bed.Figure(t, "docker compose up --wait: %v", time.Since(began).Round(time.Second))
+	t.Run("bar 1", b.first)
+	t.Run("bar 2", b.killed)
+	t.Run("bar 3", b.moved)
+}
+
+// The readme's curl, cold, under the LAN's name.
+func (b *box) first(t *testing.T) {
+	b.t = t
+	line := strings.ReplaceAll(snippet(t, "sh", "curl"), "curl http://localhost:8080", "curl -sS --resolve hal0.lan:8080:127.0.0.1 http://hal0.lan:8080")
+	out := b.e.Inside("sh", "-c", line)
+	if said := strings.TrimSpace(text(t, out)); said != counted || !strings.HasSuffix(out, "data: [DONE]") {
+		t.Errorf("curl printed %q", out)
+	}
+}
+
+// Every container's process 1 is killed, with two streams open: each client gets
+// one ending, and the service is back without a hand.
+func (b *box) killed(t *testing.T) {
+	b.t = t
+	for service, c := range map[string]struct {
+		tokens int
+		ending func(*bed.Stream)
+	}{
+		"sidecar": {1000, func(s *bed.Stream) { wantBroken(t, s, "sidecar.lost", "stream.truncated") }},
+		"traefik": {1000, func(s *bed.Stream) {
+			if body := s.Body(); s.Clean() || strings.Contains(body, "[DONE]") || strings.Contains(body, `"error"`) {
+				t.Errorf("clean %v: %q", s.Clean(), tail(body))
+			}
+		}},
+		"socket-proxy": {8, func(s *bed.Stream) { wantStream(t, s) }},
+	} {
+		t.Run(service, func(t *testing.T) {
+			streams := bed.OpenAll(t, b.request("slow", fmt.Sprintf(`"max_tokens":%d,"seed":1`, c.tokens)), b.request("slow", fmt.Sprintf(`"max_tokens":%d,"seed":2`, c.tokens)))
+			frames(t, streams[0], 3)
+			b.Kill(service)
+			began := time.Now()
+			seen := b.back()
+			bed.Figure(t, "kill -9 of %s: back after %v, answers until then %v", service, time.Since(began).Round(10*time.Millisecond), seen)
+			for _, s := range streams {
+				c.ending(s)
+			}
+			// Traefik answers 404 from the moment in which it accepts connections to that in which
+			// it has its first configuration; no flag of it changes that.
+			if at := slices.Index(seen, http.StatusNotFound); at >= 0 && (service != "traefik" || at != slices.IndexFunc(seen, func(s int) bool { return s > 0 })) ||
+				slices.Contains(seen[at+1:], http.StatusNotFound) {
+				t.Errorf("the route was away: %v", seen)
+			}
+			b.wantCounted()
+		})
+	}
+}
+
+// A restart, a stop, and a new set of containers: nothing is left running, and
+// what the volumes hold is still there.
+func (b *box) moved(t *testing.T) {
+	b.t = t
+	learned := b.e.Volume("hal0_state", "learned.json")
+	if len(learned) == 0 {
+		t.Error("no boot times were learned")
+	}
+	for _, step := range [][]string{{"restart", "sidecar"}, {"stop"}, {"up", "--detach", "--wait"}, {"down"}, {"up", "--detach", "--wait"}} {
+		b.Compose(step...)
+		if step[0] == "stop" || step[0] == "down" {
+			if left := b.e.Running(); len(left) > 0 {
+				t.Errorf("%v left %v", step, left)
+			}
+			continue
+		}
+		b.back()
+		b.wantCounted()
+	}
+}
