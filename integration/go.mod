@@ -4,7 +4,15 @@ go 1.26.0
 
 tool github.com/traefik/traefik/v3/cmd/traefik
 
-require golang.org/x/sys v0.45.0
+require (
+	github.com/alicebob/miniredis/v2 v2.33.0
+	golang.org/x/sys v0.45.0
+)
+
+require (
+	github.com/alicebob/gopher-json v0.0.0-20200520072559-a9ecdc9d1d3a // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
+)
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2

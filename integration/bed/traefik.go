@@ -69,7 +69,7 @@ func (f *Traefik) Write(name, text string) {
 // are there.
 func (f *Traefik) Start() *Traefik {
 	f.t.Helper()
-	cmd := exec.Command(Tool(f.t, "traefik"), append([]string{
+	f.launch(append([]string{
 		"--global.checknewversion=false", "--global.sendanonymoususage=false",
 		"--log.level=INFO", "--api.insecure=true",
 		fmt.Sprintf("--entrypoints.traefik.address=127.0.0.1:%d", f.api),
@@ -79,8 +79,6 @@ func (f *Traefik) Start() *Traefik {
 		"--experimental.localplugins.hal0.modulename=github.com/hal0-dev/hal0",
 		"--experimental.abortonpluginfailure=true",
 	}, f.flags...)...)
-	cmd.Dir, cmd.Env = f.dir, Environment()
-	f.Process = Start(f.t, "traefik", cmd)
 	Until(f.t, "Traefik answers", 30*time.Second, func() bool {
 		if !f.running() {
 			f.t.Fatalf("Traefik ended:\n%s", f.Tail())
@@ -89,6 +87,25 @@ func (f *Traefik) Start() *Traefik {
 		return status == 200
 	})
 	return f
+}
+
+// StartFile starts it with a static configuration instead of the flags; Traefik
+// takes the one or the other. It waits for nothing.
+func (f *Traefik) StartFile(static string) *Traefik {
+	f.t.Helper()
+	path := filepath.Join(f.dir, "traefik.yml")
+	if err := os.WriteFile(path, []byte(static), 0o644); err != nil {
+		f.t.Fatal(err)
+	}
+	f.launch("--configfile=" + path)
+	return f
+}
+
+func (f *Traefik) launch(args ...string) {
+	f.t.Helper()
+	cmd := exec.Command(Tool(f.t, "traefik"), args...)
+	cmd.Dir, cmd.Env = f.dir, Environment()
+	f.Process = Start(f.t, "traefik", cmd)
 }
 
 // Router is what Traefik's API says about a router.
