@@ -5,7 +5,6 @@ package plugin
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -13,12 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/hal0-dev/hal0/plugin/wire"
 )
 
 // formHead is how far into a form the model is looked for.
 const formHead = 1 << 20
-
-var errUpload = errors.New("upload is too large")
 
 // upload is the body of a form: what was read in search of the model, then the
 // rest as it comes, up to a bound.
@@ -38,7 +37,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	defer u.mu.Unlock()
 	if u.left -= int64(n); u.left < 0 {
 		u.exceeded = true
-		return 0, errUpload
+		return 0, wire.ErrTooLarge
 	}
 	return n, err
 }

@@ -117,11 +117,13 @@ func (s *sidecar) assemble() {
 		Log:        s.log,
 	})
 	s.relay = relay.New(relay.Config{
-		Slots:       relay.FromPool(s.pool),
-		Target:      s.engines.target,
-		Replay:      inBytes(s.cfg.Limits.Replay.Flight),
-		ReplayTotal: inBytes(s.cfg.Limits.Replay.Total),
-		Log:         s.log,
+		Slots:        relay.FromPool(s.pool),
+		Target:       s.engines.target,
+		Replay:       inBytes(s.cfg.Limits.Replay.Flight),
+		ReplayTotal:  inBytes(s.cfg.Limits.Replay.Total),
+		Uploads:      s.state.path(uploadsDir),
+		UploadsTotal: inBytes(s.cfg.Limits.Uploads),
+		Log:          s.log,
 	})
 	s.metrics.Watch(metrics.Sources{
 		Slots: s.pool.Snapshot, Accounts: s.pool.Accounts, Reading: s.pool.Reading, Flights: s.relay.Flights, Version: version(),

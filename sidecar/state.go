@@ -16,6 +16,10 @@ import (
 // reapWithin bounds what a start spends on ending what an earlier one left.
 const reapWithin = 30 * time.Second
 
+// uploadsDir is where uploads are kept that wait; they do not outlive the
+// process that took them.
+const uploadsDir = "uploads"
+
 // state is the directory that must survive a restart, in the hands of this
 // process alone.
 type state struct {
@@ -39,6 +43,9 @@ func openState(dir string, log hclog.Logger) (*state, error) {
 			return nil, fmt.Errorf("use state directory: %w; stop it, or give this one a --state of its own", err)
 		}
 		return nil, fmt.Errorf("use state directory: %w", err)
+	}
+	if err := os.RemoveAll(s.path(uploadsDir)); err != nil {
+		log.Warn("cannot remove the uploads that an earlier sidecar left", "error", err)
 	}
 	if s.journal, err = proc.OpenJournal(proc.JournalDir(dir)); err != nil {
 		s.lock.Release()

@@ -100,7 +100,7 @@ func Codes() []Code {
 		{CodeCrashLooping, 503, typeServer, anthropicOverloaded, true, "The engine keeps crashing; it is tried again after a pause."},
 		{CodeCrashed, 502, typeServer, anthropicAPI, true, "The engine's process ended while it worked on the request."},
 		{CodeNoMemory, 507, typeServer, anthropicOverloaded, true, "There is not enough memory for the model beside what is loaded."},
-		{CodeNoDisk, 507, typeServer, anthropicAPI, false, "There is not enough disk space to fetch the model."},
+		{CodeNoDisk, 507, typeServer, anthropicAPI, false, "There is not enough disk space to fetch the model, or to keep an upload until it is ready."},
 		{CodeNotAllowed, 403, typeInvalid, anthropicPermission, false, "The sidecar's own file does not allow what the route declares."},
 		{CodeQueueFull, 429, typeRate, anthropicRate, true, "Too many requests wait for this model."},
 		{CodeUnloading, 503, typeServer, anthropicOverloaded, true, "The model was unloaded by hand."},

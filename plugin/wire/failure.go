@@ -4,8 +4,12 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 )
+
+// ErrTooLarge is what reading a body gives that is larger than its route allows.
+var ErrTooLarge = errors.New("body is too large")
 
 // Failure is a coded error on its way to a client. Message is for people and
 // holds no log line, path or internal address.

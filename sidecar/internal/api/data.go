@@ -13,9 +13,6 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 )
 
-// bodyIdle is how long a client may pause while it sends its body.
-const bodyIdle = 30 * time.Second
-
 // proven serves a request that brings a proof.
 func (s *Server) proven(w http.ResponseWriter, r *http.Request) {
 	e, code := wire.Match(r.Method, r.URL.EscapedPath())
@@ -90,22 +87,29 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, 
 		Endpoint: e, Model: found.Model, Header: r.Header, Retry: retryCount(r),
 		CoalesceOff: r.Header.Get(wire.HeaderCoalesce) == wire.CoalesceOff,
 	}
-	if err := readBody(w, r, &ask); err != nil {
+	over, err := s.readBody(w, r, &ask)
+	if err != nil {
 		if r.Context().Err() == nil {
 			s.turnAway(w, id, e, unread(err))
 		}
 		return
 	}
-	s.answer(w, r, ask, p)
+	aborted := true // what a panic leaves
+	defer func() { over(aborted) }()
+	if aborted = s.answer(w, r, ask, p); aborted {
+		panic(http.ErrAbortHandler)
+	}
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Request, p wire.Proof) {
+// answer reports whether the answer has to be broken off, because nothing in it
+// says that it is not whole.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Request, p wire.Proof) (abort bool) {
 	sub, err := s.cfg.Relay.Open(r.Context(), ask)
 	if err != nil {
 		if r.Context().Err() == nil {
 			s.turnAway(w, ask.ID, ask.Endpoint, asFailure(err))
 		}
-		return
+		return false
 	}
 	ask.Body = nil // the flight keeps it as long as it needs it
 	began := time.Now()
@@ -118,9 +122,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 	s.log(a)
 	s.history.add(a)
 	s.cfg.Observe.Answered(a)
-	if told.Aborted {
-		panic(http.ErrAbortHandler)
-	}
+	return told.Aborted
 }
 
 // asFailure is what a client is told of an error.
@@ -135,40 +137,35 @@ func asFailure(err error) wire.Failure {
 	return wire.NewFailure(wire.CodeInternal, "something that should not happen did; the sidecar's log has more under this request's id")
 }
 
-// readBody reads the whole body; each read may take bodyIdle. The plugin has
-// bounded it already.
-func readBody(w http.ResponseWriter, r *http.Request, ask *relay.Request) (err error) {
-	control := http.NewResponseController(w)
-	body := &patient{r: r.Body, allow: func() {
-		// Not every writer can set deadlines (a test's recorder); the server's can.
-		_ = control.SetReadDeadline(time.Now().Add(bodyIdle))
-	}}
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	if ask.Endpoint.Multipart {
-		ask.Upload, err = relay.ReadUpload(body, r.Header.Get("Content-Type"), "")
-		return err
+// readBody reads the whole body, or as much of a form as is needed to go on;
+// each read may take bodyIdle. The plugin has bounded it already. over must be
+// called when the request is answered, or its answer broken off.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, ask *relay.Request) (over func(aborted bool), err error) {
+	body := &patient{r: r.Body, control: http.NewResponseController(w)}
+	if !ask.Endpoint.Multipart {
+		ask.Body, err = io.ReadAll(body)
+		return func(bool) {}, err
 	}
-	ask.Body, err = io.ReadAll(body)
-	return err
+	// What follows is read while the answer may have begun. Not every writer can
+	// do that and has to be told (a test's recorder, HTTP/2).
+	_ = body.control.EnableFullDuplex()
+	upload, err := s.cfg.Relay.Upload(body, r.Header.Get("Content-Type"), r.ContentLength)
+	if err != nil {
+		return func(bool) {}, err
+	}
+	ask.Upload = upload
+	return func(aborted bool) { body.finish(upload, aborted || r.Context().Err() != nil) }, nil
 }
 
 // unread is the failure for a body that could not be read.
 func unread(err error) wire.Failure {
-	if errors.Is(err, relay.ErrNoForm) {
+	switch {
+	case errors.Is(err, relay.ErrNoForm):
 		return wire.NewFailure(wire.CodeRejected, "the endpoint takes multipart/form-data")
+	case errors.Is(err, wire.ErrTooLarge):
+		return wire.NewFailure(wire.CodeTooLarge, "the request's body is larger than this route allows")
 	}
-	return wire.NewFailure(wire.CodeInvalidJSON, "the body ended before it was complete")
-}
-
-// patient calls allow before every read.
-type patient struct {
-	r     io.Reader
-	allow func()
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	p.allow()
-	return p.r.Read(b)
+	return wire.NewFailure(wire.CodeIncomplete, "the request's body ended before it was complete, or came too slowly")
 }
 
 func retryCount(r *http.Request) int {

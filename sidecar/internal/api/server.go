@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 // Opener gives a request its subscription to a flight. It is relay.Relay.
 type Opener interface {
+	Upload(from io.Reader, contentType string, size int64) (*relay.Upload, error)
 	Open(ctx context.Context, r relay.Request) (*relay.Subscription, error)
 }
 

@@ -77,6 +77,7 @@ type Limits struct {
 	Queue       int            `description:"Waiting requests per slot." json:"queue"`
 	Connections int            `description:"Connections to the data listener." json:"connections"`
 	Replay      Replay         `description:"Memory for streams that others may still join." json:"replay"`
+	Uploads     string         `description:"Disk space for uploads whose models are not ready." json:"uploads"`
 	Starvation  types.Duration `description:"Longest wait of a slot's oldest request before another slot must make room, such as 30s." json:"starvation"`
 	Drain       types.Duration `description:"How long a slot that is told to leave lets its streams run, such as 30s." json:"drain"`
 	Grace       types.Duration `description:"How long an engine has between TERM and KILL, such as 30s." json:"grace"`
@@ -102,6 +103,7 @@ func Default() *Config {
 			Queue:       256,
 			Connections: 20000,
 			Replay:      Replay{Flight: "4MiB", Total: "256MiB"},
+			Uploads:     "4GiB",
 			Starvation:  types.Duration(2 * time.Minute),
 			Drain:       types.Duration(30 * time.Second),
 			Grace:       types.Duration(5 * time.Second),

@@ -55,6 +55,7 @@ func (c *Config) Validate() []error {
 	}
 	size("limits.replay.flight", c.Limits.Replay.Flight)
 	size("limits.replay.total", c.Limits.Replay.Total)
+	size("limits.uploads", c.Limits.Uploads)
 	for _, d := range []struct {
 		key   string
 		value time.Duration

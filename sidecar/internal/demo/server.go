@@ -46,6 +46,7 @@ func NewServer(l Launch) *Server {
 	s.mux.HandleFunc("POST /v1/responses", s.authorized(s.generate(responses)))
 	s.mux.HandleFunc("POST /v1/messages", s.authorized(s.generate(messages)))
 	s.mux.HandleFunc("POST /v1/embeddings", s.authorized(s.embeddings))
+	s.mux.HandleFunc("POST /v1/audio/transcriptions", s.authorized(s.transcribe))
 	s.mux.HandleFunc("/", s.authorized(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "not_found_error", "The demo engine has no such endpoint")
 	}))

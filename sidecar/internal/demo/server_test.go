@@ -253,6 +253,25 @@ func TestEmbeddings(t *testing.T) {
 	}
 }
 
+func TestTranscribe(t *testing.T) {
+	url := serve(t, nil)
+	for body, want := range map[string]string{
+		"--B\r\nContent-Disposition: form-data; name=model\r\n\r\nx\r\n--B\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nabc\r\n--B--\r\n": `{"text":"A script hears nothing. 3 bytes, SHA-256 ba7816bf`,
+		"--B\r\nContent-Disposition: form-data; name=model\r\n\r\nx\r\n--B--\r\n":                                                                            "'file' is required",
+		"--B\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nabc":                                                                            "cannot be read",
+	} {
+		resp, err := http.Post(url+"/v1/audio/transcriptions", "multipart/form-data; boundary=B", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	}
+}
+
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := loaded(t, func(l *Launch) { l.Knobs.Rate = 10; l.Knobs.DelayMS = 250; l.Knobs.PingMS = 100 })

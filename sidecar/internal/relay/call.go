@@ -50,6 +50,7 @@ func (c *call) make(ctx context.Context) ending {
 // exchange sends the request and relays the answer. loading means that the
 // engine wants to be asked again when it is up.
 func (c *call) exchange(ctx context.Context) (end ending, loading bool) {
+	defer c.body.leave()
 	resp, err := c.relay.upstream.post(ctx, c.slot, c.lease.Endpoint(), c.path, c.header, c.body)
 	if err != nil {
 		var op *net.OpError
@@ -138,6 +139,7 @@ func (c *call) begin(head Head) {
 		return
 	}
 	c.begun = true
+	c.body.release()
 	c.guard.begun.Store(true)
 	if c.first.CompareAndSwap(0, time.Now().UnixNano()) {
 		c.hub.SetHead(head)

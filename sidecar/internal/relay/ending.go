@@ -42,7 +42,7 @@ type ending struct {
 	loss     slot.Loss    // of lost
 	appended bool         // a frame went out
 	second   bool         // this was the second attempt
-	replayed bool         // the request cannot be sent a second time
+	spent    bool         // the request cannot be sent a second time
 	err      error        // for the operator
 }
 
@@ -50,7 +50,7 @@ type ending struct {
 // is one only if no frame went out and the engine's process, or its connection,
 // ended; never after an answer of any kind, or a wait that was too long.
 func (e ending) conclude() (Outcome, bool) {
-	if e.mends() && !e.appended && !e.second && !e.replayed {
+	if e.mends() && !e.appended && !e.second && !e.spent {
 		return Outcome{}, true
 	}
 	switch e.how {

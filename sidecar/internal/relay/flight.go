@@ -14,6 +14,10 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 )
 
+// holdAfter is how long an upload waits for its slot before it is kept in a
+// file: one that is up needs no file.
+const holdAfter = 100 * time.Millisecond
+
 type hubFlight = hub.Flight[Head, Outcome]
 
 // flight is the work of one lead. Its goroutine is the hub's; what readers may
@@ -28,7 +32,7 @@ type flight struct {
 	path   string // at the engine
 	header http.Header
 	body   sending
-	upload *Upload // what body reads, if it is a form
+	upload *Upload // what body is, if it is a form
 	limits limits
 
 	choices int // how many the answer has
@@ -48,6 +52,10 @@ func (f *flight) run(ctx context.Context, h *hubFlight) Outcome {
 	f.hub = h
 	if f.upload != nil {
 		defer f.upload.Close()
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		f.upload.onFailure(func(err error) { cancel(&brokenUpload{err}) })
 	}
 	for second := false; ; second = true {
 		end := f.attempt(ctx, second)
@@ -88,7 +96,7 @@ func (f *flight) attempt(ctx context.Context, second bool) ending {
 		f.cold.Store(true)
 	}
 	f.hub.Decide(cold)
-	lease, err := ticket.Lease(ctx)
+	lease, err := f.lease(ctx, ticket)
 	if err != nil {
 		return unleased(ctx, err)
 	}
@@ -99,8 +107,17 @@ func (f *flight) attempt(ctx context.Context, second bool) ending {
 	f.dispatched.Store(time.Now().UnixNano())
 	c := &call{flight: f, lease: lease, guard: newGuard(f.limits)}
 	end := c.make(ctx)
-	end.appended = f.hub.Appended() > 0
+	end.appended, end.spent = f.hub.Appended() > 0, f.body.spent()
 	return end
+}
+
+// lease waits for the slot.
+func (f *flight) lease(ctx context.Context, ticket Ticket) (Lease, error) {
+	if f.upload != nil {
+		held := time.AfterFunc(holdAfter, f.upload.hold)
+		defer held.Stop()
+	}
+	return ticket.Lease(ctx)
 }
 
 // unleased is the ending of a wait for a lease.
@@ -121,6 +138,10 @@ func unleased(ctx context.Context, err error) ending {
 
 // cancelled is the ending of a flight whose context ended.
 func cancelled(ctx context.Context) ending {
+	var broken *brokenUpload
+	if errors.As(context.Cause(ctx), &broken) {
+		return ending{how: refused, failure: broken.failure(), err: broken}
+	}
 	if errors.Is(context.Cause(ctx), hub.ErrNobody) {
 		return ending{how: unwanted}
 	}

@@ -2,14 +2,10 @@ package relay
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"mime/multipart"
-	"net/http"
-	"os"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
 
 const formType = `multipart/form-data; boundary=B`
@@ -77,48 +73,4 @@ func FuzzFormField(f *testing.F) {
 			return
 		}
 	})
-}
-
-func TestUpload(t *testing.T) {
-	dir := t.TempDir()
-	for _, size := range []int{10, uploadHead - 200, 3 << 20} {
-		sent := form(part(`name="model"`, "whisper-1"), part(`name="stream"`, "true"), part(`name="file"; filename="a"`, strings.Repeat("x", size)))
-		u, err := ReadUpload(iotest.HalfReader(strings.NewReader(sent)), formType, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if u.Field("stream") != "true" || u.Field("nothing") != "" {
-			t.Errorf("fields %q, %q", u.Field("stream"), u.Field("nothing"))
-		}
-		want := strings.Replace(sent, "whisper-1", "slot", 1)
-		for range 2 {
-			r, n := u.content("slot")
-			got, err := io.ReadAll(r)
-			if err != nil || string(got) != want || n != int64(len(want)) {
-				t.Errorf("%d bytes: got %d, said %d, want %d: %v", size, len(got), n, len(want), err)
-			}
-		}
-		u.Close()
-		u.Close()
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("%d files are left, %v", len(left), err)
-	}
-}
-
-func TestUploadThatBreaks(t *testing.T) {
-	dir := t.TempDir()
-	broken := errors.New("broken")
-	for _, before := range []int{5, 2 << 20} {
-		_, err := ReadUpload(io.MultiReader(strings.NewReader(strings.Repeat("x", before)), iotest.ErrReader(broken)), formType, dir)
-		if !errors.Is(err, broken) {
-			t.Errorf("after %d bytes: %v", before, err)
-		}
-	}
-	if _, err := ReadUpload(http.NoBody, "text/plain", dir); err == nil {
-		t.Error("read what is no form")
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("%d files are left, %v", len(left), err)
-	}
 }

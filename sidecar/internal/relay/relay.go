@@ -1,12 +1,10 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -26,6 +24,10 @@ type Config struct {
 	Target func(wire.Model, wire.Endpoint) (path, model string)
 	// Replay and ReplayTotal bound what is kept for late readers, in bytes.
 	Replay, ReplayTotal int64
+	// Uploads is the directory for uploads that wait for their slots, "" = the
+	// system's for temporary files. UploadsTotal bounds it, in bytes (4 GiB).
+	Uploads      string
+	UploadsTotal int64
 	// Dial connects to an engine.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -37,6 +39,7 @@ type Relay struct {
 	target   func(wire.Model, wire.Endpoint) (string, string)
 	hub      *hub.Hub[Head, Outcome]
 	media    fetcher
+	spool    *spool
 	upstream *upstream
 	secret   []byte // of keys; as old as the process
 }
@@ -50,6 +53,10 @@ func New(c Config) *Relay {
 	r.log = r.log.Named("relay")
 	if r.target == nil {
 		r.target = func(m wire.Model, e wire.Endpoint) (string, string) { return e.Path, m.Slot }
+	}
+	r.spool = &spool{dir: c.Uploads, limit: c.UploadsTotal, log: r.log}
+	if r.spool.limit <= 0 {
+		r.spool.limit = 4 << 30
 	}
 	rand.Read(r.secret)
 	r.hub = hub.New[Head](hub.Config[Outcome]{Replay: c.Replay, ReplayTotal: c.ReplayTotal, Broken: r.broken})
@@ -70,7 +77,7 @@ func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
 		return nil, err
 	}
 	s, err := r.hub.Subscribe(ctx, a)
-	if err != nil && req.Upload != nil {
+	if err != nil && req.Upload != nil { // no flight will
 		req.Upload.Close()
 	}
 	switch {
@@ -100,11 +107,8 @@ func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Out
 		Finish: req.Model.OnDisconnect == wire.DisconnectFinish, Run: f.run,
 	}
 	if req.Endpoint.Multipart {
-		f.body = func() (io.Reader, int64) { return bytes.NewReader(req.Body), int64(len(req.Body)) }
-		if u := req.Upload; u != nil {
-			f.body = func() (io.Reader, int64) { return u.content(name) }
-			f.stream = u.Field("stream") == "true"
-		}
+		f.body = formSending{req.Upload, name}
+		f.stream = req.Upload.Field("stream") == "true"
 		return a, f, nil
 	}
 	asked, err := parseObject(req.Body)
@@ -119,7 +123,7 @@ func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Out
 		r.log.Error("prepare request", "slot", req.Slot, "error", err)
 		return a, nil, refuse(wire.CodeInternal, "the model's parameters cannot be applied", "")
 	}
-	f.body = func() (io.Reader, int64) { return bytes.NewReader(body), int64(len(body)) }
+	f.body = newTextSending(body)
 	sent, err := parseObject(body)
 	if err != nil {
 		return a, nil, refuse(wire.CodeInternal, "the request could not be made ready for the engine", "")

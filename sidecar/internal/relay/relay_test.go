@@ -545,37 +545,6 @@ func TestBadBodies(t *testing.T) {
 	})
 }
 
-func TestUploadIsSentAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		var kind string
-		b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
-			kind = r.Header.Get("Content-Type")
-			if n++; n == 1 {
-				panic(http.ErrAbortHandler)
-			}
-			answers(200, "application/json", `{"text":"x"}`)(w, r)
-		})
-		const formType = "multipart/form-data; boundary=B"
-		sent := "--B\r\nContent-Disposition: form-data; name=model\r\n\r\nwhisper\r\n--B\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n" +
-			strings.Repeat("x", 2<<20) + "\r\n--B--\r\n"
-		u, err := relay.ReadUpload(strings.NewReader(sent), formType, t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := ask(t, "/v1/audio/transcriptions", "")
-		r.Upload = u
-		r.Header.Set("Content-Type", formType)
-		if text, out := read(b.open(t, r)); text != `{"text":"x"}` || !out.Retried {
-			t.Errorf("got %q, %+v", text, out)
-		}
-		want := strings.Replace(sent, "whisper", "primary", 1)
-		if calls := b.Calls(); len(calls) != 2 || calls[0] != want || calls[1] != want || kind != formType {
-			t.Errorf("%d calls, with %s", len(calls), kind)
-		}
-	})
-}
-
 // A client's SDK that gave up and asks again finds the flight it has led.
 func TestRepeatedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ type Request struct {
 	Model    wire.Model
 	Header   http.Header // as the client sent it
 	Body     []byte
-	Upload   *Upload // in place of Body, where the endpoint takes a form; Open takes it over
+	Upload   *Upload // in place of Body, where the endpoint takes a form; Open closes it, or its flight does
 
 	CoalesceOff bool
 	Retry       int // how often the client's SDK has tried before

@@ -63,20 +63,20 @@ func (u *upstream) transport(slotID string, e slot.Endpoint) *http.Transport {
 	return t
 }
 
-// sending is a request's body, made anew for each sending.
-type sending func() (io.Reader, int64)
-
 // post sends one request.
 func (u *upstream) post(ctx context.Context, slotID string, e slot.Endpoint, path string, header http.Header, body sending) (*http.Response, error) {
-	r, size := body()
+	r, size, err := body.open()
+	if err != nil {
+		return nil, fmt.Errorf("send request to the engine: %w", err)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(e.URL, "/")+path, io.NopCloser(r))
 	if err != nil {
 		return nil, fmt.Errorf("make request to the engine: %w", err)
 	}
 	req.ContentLength = size
 	req.GetBody = func() (io.ReadCloser, error) { // for a connection that the engine closed while it was idle
-		r, _ := body()
-		return io.NopCloser(r), nil
+		r, _, err := body.open()
+		return io.NopCloser(r), err
 	}
 	req.Header = header.Clone()
 	if e.Key != "" {
