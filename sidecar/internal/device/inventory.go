@@ -12,8 +12,9 @@ const (
 	settleStep = 250 * time.Millisecond // between looks at memory that is to become free
 )
 
-// Inventory reads all devices. At most one probe of each source is under way;
-// while it hangs, its last reading stands and nobody waits for it.
+// Inventory reads all devices. At most one probe of each source is under way.
+// Once one has not answered in time, the source's last reading stands and nobody
+// waits for it, until one has.
 type Inventory struct {
 	sources []*probed
 	ctx     context.Context
@@ -30,15 +31,15 @@ type probed struct {
 	source  Source
 	running bool
 	again   bool // somebody asked after the probe began
-	hung    bool // the probe under way is beyond its time
+	slow    bool // the last probe did not answer in time
 	asked   int  // probes begun
 	done    int  // probes ended, or given up
 	devices []Device
 	err     error
 }
 
-// refresh is one call of Refresh that waits: for each source, the number of the
-// probe that it needs.
+// refresh is one call of Refresh or Host that waits: for each source that it is
+// about, the first ones, the number of the probe that it needs.
 type refresh struct {
 	needs []int
 	done  func(Reading)
@@ -55,21 +56,28 @@ func NewInventory(sources ...Source) *Inventory {
 }
 
 // Refresh reads all devices anew and calls done once, from a goroutine of its
-// own, when every source has answered, hangs, or was hanging before.
-func (i *Inventory) Refresh(done func(Reading)) {
+// own, when every source has answered that is waited for.
+func (i *Inventory) Refresh(done func(Reading)) { i.refresh(len(i.sources), done) }
+
+// Host is Refresh for the host's memory alone: no tool is asked.
+func (i *Inventory) Host(done func(Reading)) { i.refresh(min(1, len(i.sources)), done) }
+
+// refresh is Refresh for the first sources.
+func (i *Inventory) refresh(first int, done func(Reading)) {
 	i.mu.Lock()
-	r := &refresh{needs: make([]int, len(i.sources)), done: done}
-	for n, p := range i.sources {
+	r := &refresh{needs: make([]int, first), done: done}
+	for n, p := range i.sources[:first] {
 		switch {
 		case i.closed:
 		case !p.running:
 			i.beginLocked(p)
 			r.needs[n] = p.asked
-		case p.hung:
-			r.needs[n] = p.done // what there is
-		default:
+		case !p.slow:
 			p.again = true
 			r.needs[n] = p.asked + 1
+		}
+		if p.slow {
+			r.needs[n] = p.done // what there is
 		}
 	}
 	i.waiting[r] = true
@@ -82,7 +90,7 @@ func (i *Inventory) Refresh(done func(Reading)) {
 
 // beginLocked starts a probe.
 func (i *Inventory) beginLocked(p *probed) {
-	p.running, p.again, p.hung = true, false, false
+	p.running, p.again = true, false
 	p.asked++
 	number := p.asked
 	ctx, cancel := context.WithTimeout(i.ctx, probeTime)
@@ -90,8 +98,9 @@ func (i *Inventory) beginLocked(p *probed) {
 	finished := make(chan struct{})
 	go func() {
 		devices, err := p.source.Read(ctx)
+		late := ctx.Err() != nil
 		cancel()
-		i.finish(p, devices, err)
+		i.finish(p, devices, err, late)
 		close(finished)
 	}()
 	i.wg.Go(func() {
@@ -110,13 +119,17 @@ func (i *Inventory) beginLocked(p *probed) {
 }
 
 // finish takes in what a probe found.
-func (i *Inventory) finish(p *probed, devices []Device, err error) {
+func (i *Inventory) finish(p *probed, devices []Device, err error, late bool) {
 	i.mu.Lock()
-	p.running, p.hung, p.done, p.err = false, false, p.asked, err
+	p.running, p.slow, p.done, p.err = false, late, p.asked, err
 	if err == nil {
 		p.devices = devices
 	}
-	if p.again && !i.closed {
+	switch {
+	case i.closed || !p.again:
+	case late:
+		p.done++ // nobody waits for another one
+	default:
 		i.beginLocked(p)
 	}
 	ready := i.readyLocked()
@@ -132,7 +145,7 @@ var errHangs = errors.New("the tool hangs")
 func (i *Inventory) giveUp(p *probed, number int) {
 	i.mu.Lock()
 	if p.running && p.asked == number {
-		p.hung, p.done, p.err = true, number+1, errHangs // also those who asked since
+		p.slow, p.done, p.err = true, number+1, errHangs // also those who asked since
 	}
 	ready := i.readyLocked()
 	i.mu.Unlock()
@@ -147,8 +160,8 @@ func (i *Inventory) readyLocked() []func() {
 	var out []func()
 	for r := range i.waiting {
 		due := true
-		for n, p := range i.sources {
-			due = due && (p.done >= r.needs[n] || i.closed)
+		for n, need := range r.needs {
+			due = due && (i.sources[n].done >= need || i.closed)
 		}
 		if due {
 			delete(i.waiting, r)

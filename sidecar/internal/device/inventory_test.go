@@ -52,6 +52,12 @@ func (s *fakeSource) Read(ctx context.Context) ([]Device, error) {
 	return []Device{{ID: ID(s.name), Kind: KindNVIDIA, Total: 10, Free: s.free}}, nil
 }
 
+func (s *fakeSource) counts() (reads, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads, s.most
+}
+
 func (s *fakeSource) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
 
 // refreshed waits for one Refresh.
@@ -116,8 +122,59 @@ func TestInventory(t *testing.T) {
 		if r = refreshed(i); len(r.Problems) != 0 || r.Devices[0].Free != 9 {
 			t.Errorf("reading is %+v", r)
 		}
-		if hangs.most != 1 {
-			t.Errorf("%d probes at once", hangs.most)
+		if _, most := hangs.counts(); most != 1 {
+			t.Errorf("%d probes at once", most)
+		}
+	})
+	run("a tool that has to be killed is waited for once", func(t *testing.T) {
+		hangs, works := &fakeSource{name: "a", takes: time.Hour, free: 1}, &fakeSource{name: "b", free: 1}
+		i := NewInventory(works, hangs)
+		defer i.Close()
+		hangs.set(func() { hangs.err = errors.New("killed") })
+		took := func(n int) time.Duration {
+			began := time.Now()
+			for range n {
+				if r := refreshed(i); len(r.Problems) != 1 {
+					t.Errorf("reading is %+v", r)
+				}
+			}
+			return time.Since(began)
+		}
+		if first, more := took(1), took(100); first != probeTime || more != 0 {
+			t.Errorf("took %s, then %s; want %s, then nothing", first, more, probeTime)
+		}
+		hangs.set(func() { hangs.err, hangs.takes = nil, time.Second })
+		time.Sleep(2 * probeTime)
+		refreshed(i) // has it probed again
+		time.Sleep(2 * time.Second)
+		hangs.set(func() { hangs.free = 9 })
+		if r := refreshed(i); len(r.Problems) != 0 || r.Devices[1].Free != 9 {
+			t.Errorf("reading is %+v, want what it says now that it answers in time", r)
+		}
+		if _, most := hangs.counts(); most != 1 {
+			t.Errorf("%d probes at once", most)
+		}
+	})
+	run("the host is read without the tools", func(t *testing.T) {
+		host, hangs := &fakeSource{name: "host", free: 1}, &fakeSource{name: "a", takes: time.Hour}
+		i := NewInventory(host, hangs)
+		defer i.Close()
+		i.Refresh(func(Reading) {})
+		began := time.Now()
+		for n := range 3 {
+			host.set(func() { host.free = int64(n) })
+			got := make(chan Reading)
+			i.Host(func(r Reading) { got <- r })
+			if r := <-got; len(r.Devices) != 1 || r.Devices[0].Free != int64(n) {
+				t.Errorf("reading is %+v", r)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %s", took)
+		}
+		synctest.Wait()
+		if reads, _ := hangs.counts(); reads != 1 {
+			t.Errorf("the tool was asked %d times", reads)
 		}
 	})
 	run("a tool that has always hung hides its devices", func(t *testing.T) {

@@ -101,11 +101,16 @@ func (s nvidiaSource) judge(err error) error {
 func (s nvidiaSource) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.tool, args...)
 	cmd.WaitDelay = time.Second // a grandchild may hold the pipe
+	defer contain(cmd)()
 	var complaint strings.Builder
 	cmd.Stderr = &limited{to: &complaint, left: 4096}
 	var out strings.Builder
 	cmd.Stdout = &limited{to: &out, left: 16 << 20}
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("run nvidia-smi: it does not answer: %w", context.Cause(ctx))
+	}
+	if err != nil {
 		said := firstLine(complaint.String() + out.String())
 		return nil, fmt.Errorf("run nvidia-smi: %w: %s", err, said)
 	}

@@ -78,6 +78,17 @@ func Devices(inventory Inventory) Check {
 
 const driverAdvice = "Run nvidia-smi by hand. If it fails, reload or reinstall the driver, or reboot; slots on other devices go on meanwhile."
 
+// advice is what to do about a source that does not say what it should.
+func advice(source string) string {
+	switch source {
+	case "nvidia-smi":
+		return driverAdvice
+	case "amdgpu":
+		return "See whether /sys/class/drm can be read; in a container, whether /sys is there. The kernel's log (dmesg) says what amdgpu lacks."
+	}
+	return "See whether /proc/meminfo and /sys/fs/cgroup can be read."
+}
+
 func readingFindings(r device.Reading) []Finding {
 	var out []Finding
 	gpus := 0
@@ -88,7 +99,7 @@ func readingFindings(r device.Reading) []Finding {
 		out = append(out, Finding{Level: OK, Text: fmt.Sprintf("%s (%s), %s free of %s", d.Name, d.ID, gib(d.Free), gib(d.Total))})
 	}
 	for _, p := range r.Problems {
-		out = append(out, Finding{Level: Problem, Text: p.Source + ": " + p.Text, Advice: driverAdvice})
+		out = append(out, Finding{Level: Problem, Text: p.Source + ": " + p.Text, Advice: advice(p.Source)})
 	}
 	if gpus == 0 && len(r.Problems) == 0 {
 		out = append(out, Finding{Level: Note, Text: "no GPU is seen", Advice: "Models run on the CPU. In a container, a GPU has to be given to it: `deploy.resources.reservations.devices` in compose, with NVIDIA's container toolkit; /dev/kfd and /dev/dri for AMD."})

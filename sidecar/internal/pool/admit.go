@@ -20,54 +20,72 @@ type ask struct {
 
 // readings is what the pool's goroutine knows of the devices.
 type readings struct {
-	last    device.Reading
-	begun   time.Time // when the last reading was asked for
+	last device.Reading
+	all  look // at all devices, which takes as long as the slowest tool
+	host look // at the host's memory
+}
+
+// look is a kind of reading.
+type look struct {
+	begun   time.Time // when the last one was asked for
 	running bool
 	again   bool // another one is needed after it
 }
 
+// about is the kind of reading that says all about the slot's devices: whom the
+// host's memory is enough waits for no tool.
+func (p *Pool) about(e *entry) *look {
+	if e.spec.Model.Device == string(device.Host) {
+		return &p.devices.host
+	}
+	return &p.devices.all
+}
+
 // refresh asks for a new reading.
-func (p *Pool) refresh() {
-	d := &p.devices
+func (p *Pool) refresh(l *look) {
 	switch {
 	case p.cfg.Devices == nil:
-		d.begun = time.Now()
+		l.begun = time.Now()
 		return
-	case d.running:
-		d.again = true
+	case l.running:
+		l.again = true
 		return
 	}
-	d.running = true
+	l.running = true
 	begun := time.Now()
-	p.cfg.Devices.Refresh(func(r device.Reading) { p.in.Put(func() { p.read(r, begun) }) })
+	ask := p.cfg.Devices.Refresh
+	if l == &p.devices.host {
+		ask = p.cfg.Devices.Host
+	}
+	ask(func(r device.Reading) { p.in.Put(func() { p.read(l, r, begun) }) })
 }
 
 // read takes in a reading that was asked for at begun.
-func (p *Pool) read(r device.Reading, begun time.Time) {
-	d := &p.devices
-	d.last, d.begun, d.running = r, begun, false
+func (p *Pool) read(l *look, r device.Reading, begun time.Time) {
+	p.devices.last = r
+	l.begun, l.running = begun, false
 	for _, dev := range r.Devices {
 		if dev.Account() == dev.ID && !dev.MIG {
 			p.ledger.Capacity(dev.ID, p.cfg.Capacity(dev))
 		}
 	}
-	if d.again {
-		d.again = false
-		p.refresh()
+	if l.again {
+		l.again = false
+		p.refresh(l)
 	}
 }
 
 // replan has every slot that waits for memory planned again, by a reading that
 // is yet to be made: what they wait for has changed.
 func (p *Pool) replan() {
-	now, asking := time.Now(), false
+	now, stale := time.Now(), map[*look]bool{}
 	for _, e := range p.entries {
 		if e.ask != nil {
-			e.ask.after, asking = now, true
+			e.ask.after, stale[p.about(e)] = now, true
 		}
 	}
-	if asking {
-		p.refresh()
+	for l := range stale {
+		p.refresh(l)
 	}
 }
 
@@ -130,7 +148,7 @@ func (e *entry) oldest() time.Time {
 // plan decides about one slot that waits for memory, and acts.
 func (p *Pool) plan(e *entry, r room) {
 	need, known := p.need(e)
-	if !known || p.devices.begun.Before(e.ask.after) {
+	if !known || p.about(e).begun.Before(e.ask.after) {
 		return // the estimate or the reading is under way
 	}
 	v := p.view(e, need, r.blocked)
@@ -213,8 +231,8 @@ func (p *Pool) outlast(e *entry, v View, d Decision) {
 		look = over
 	}
 	p.wake(look)
-	if now.Sub(p.devices.begun) >= time.Second {
-		p.refresh()
+	if l := p.about(e); now.Sub(l.begun) >= time.Second {
+		p.refresh(l)
 	}
 }
 

@@ -34,6 +34,8 @@ type Devices interface {
 	// the newest reading. It calls done within seconds, also while a tool
 	// hangs, and at once after its own end.
 	Refresh(done func(device.Reading))
+	// Host is Refresh for the host's memory; of the rest it tells what was known.
+	Host(done func(device.Reading))
 	// Until reads the devices again and again until what holds of a reading,
 	// and reports whether it came to hold before ctx's end.
 	Until(ctx context.Context, what func(device.Reading) bool) bool

@@ -196,7 +196,7 @@ func (e *entry) moved(was slot.State) {
 	switch {
 	case s == slot.StartingMemory:
 		e.ask = &ask{since: time.Now(), after: time.Now()}
-		e.pool.refresh()
+		e.pool.refresh(e.pool.about(e))
 	case s.Up() && !was.Up():
 		e.backlog = e.queue.len
 		e.demand = nobody

@@ -109,8 +109,7 @@ func (p *Pool) measure(e *entry) {
 	p.work(func() {
 		ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
 		defer cancel()
-		var r device.Reading
-		p.cfg.Devices.Until(ctx, func(got device.Reading) bool { r = got; return true })
+		r := p.readingOf(ctx, h.place)
 		var resident int64
 		if p.cfg.Resident != nil {
 			n, err := p.cfg.Resident(pid)
@@ -121,6 +120,23 @@ func (p *Pool) measure(e *entry) {
 		}
 		p.in.Put(func() { p.measured(e, h, h.held(r, resident, pid)) })
 	})
+}
+
+// readingOf reads the devices of a place anew, and no tool for the host's memory;
+// empty where they do not answer before ctx's end.
+func (p *Pool) readingOf(ctx context.Context, place Choice) device.Reading {
+	read := p.cfg.Devices.Refresh
+	if !slices.ContainsFunc(place.Devices, func(id device.ID) bool { return id != device.Host }) {
+		read = p.cfg.Devices.Host
+	}
+	got := make(chan device.Reading, 1)
+	read(func(r device.Reading) { got <- r })
+	select {
+	case r := <-got:
+		return r
+	case <-ctx.Done():
+		return device.Reading{}
+	}
 }
 
 // held is what the process holds, by account: on the host what is resident, on

@@ -49,6 +49,10 @@ func (f *fakeDevices) Refresh(done func(device.Reading)) {
 	time.AfterFunc(takes, func() { done(f.reading()) })
 }
 
+func (f *fakeDevices) Host(done func(device.Reading)) {
+	time.AfterFunc(0, func() { done(f.reading()) })
+}
+
 func (f *fakeDevices) Until(ctx context.Context, what func(device.Reading) bool) bool {
 	for !what(f.reading()) {
 		select {
@@ -380,6 +384,21 @@ func TestGPU(t *testing.T) {
 		bad.Last().Crash(slot.Exit{})
 		time.Sleep(10 * time.Second)
 		b.get("c").Release()
+	})
+	bubble("the host is not waited for with a tool", t, func(t *testing.T) {
+		f := gpusOf(8 * gib)
+		f.takes = time.Hour
+		onHost := func(m *wire.Model) { m.Device = "cpu" }
+		b := newBench(t, Config{Devices: f}, spec("gpu", slottest.New(slottest.Behaviour{}), memoryOf(gib)),
+			spec("c", slottest.New(slottest.Behaviour{}), memoryOf(40*gib), onHost), spec("d", slottest.New(slottest.Behaviour{}), memoryOf(40*gib), onHost))
+		began := time.Now()
+		held := b.Request(Request{Slot: "gpu"})
+		b.get("c").Release()
+		b.get("d").Release() // in place of c
+		if took := time.Since(began); took >= time.Minute {
+			t.Errorf("took %s", took)
+		}
+		held.Cancel()
 	})
 	bubble("no fallback to the host", t, func(t *testing.T) {
 		f := gpusOf()
