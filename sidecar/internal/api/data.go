@@ -96,15 +96,15 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, 
 	}
 	aborted := true // what a panic leaves
 	defer func() { over(aborted) }()
-	if aborted = s.answer(w, r, ask, p); aborted {
+	if aborted = s.answer(w, r, &ask, p); aborted {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // answer reports whether the answer has to be broken off, because nothing in it
 // says that it is not whole.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Request, p wire.Proof) (abort bool) {
-	sub, err := s.cfg.Relay.Open(r.Context(), ask)
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask *relay.Request, p wire.Proof) (abort bool) {
+	sub, err := s.cfg.Relay.Open(r.Context(), *ask)
 	if err != nil {
 		if r.Context().Err() == nil {
 			s.turnAway(w, ask.ID, ask.Endpoint, asFailure(err))
@@ -118,7 +118,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask relay.Reques
 		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
 		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
 	})
-	a := answered(ask, p, told, began)
+	a := answered(*ask, p, told, began)
 	s.log(a)
 	s.history.add(a)
 	s.cfg.Observe.Answered(a)

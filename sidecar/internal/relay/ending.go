@@ -42,6 +42,7 @@ type ending struct {
 	loss     slot.Loss    // of lost
 	appended bool         // a frame went out
 	second   bool         // this was the second attempt
+	suspect  bool         // an engine went down under the same request before
 	spent    bool         // the request cannot be sent a second time
 	err      error        // for the operator
 }
@@ -88,17 +89,20 @@ func (e ending) mends() bool {
 	case torn, unreached:
 		return true
 	case lost:
-		return e.loss.Why == slot.WhyCrashed
+		return e.loss.Why == slot.WhyCrashed && !e.suspect
 	}
 	return false
 }
 
+// crashed reports whether the engine's process ended under the request.
+func (e ending) crashed() bool { return e.how == lost && e.loss.Why == slot.WhyCrashed }
+
 // lossFailure words the loss of a lease. What went down with an engine twice is
-// not worth a third try.
+// not worth a third try, whoever made the second.
 func (e ending) lossFailure() wire.Failure {
 	f := wire.NewFailure(e.loss.Code(), lossMessage(e.loss.Why))
 	f.Details.Exit = string(e.loss.Exit.Class)
-	if e.second && e.loss.Why == slot.WhyCrashed {
+	if (e.second || e.suspect) && e.crashed() {
 		f.Details.Retryable = false
 		f.Message = "the engine's process ended again while it worked on the same request"
 	}

@@ -26,6 +26,7 @@ type flight struct {
 	relay  *Relay
 	asked  time.Time
 	slot   string
+	key    hub.Key // "" = it has none
 	lane   string
 	family string
 	stream bool
@@ -57,9 +58,11 @@ func (f *flight) run(ctx context.Context, h *hubFlight) Outcome {
 		defer cancel(nil)
 		f.upload.onFailure(func(err error) { cancel(&brokenUpload{err}) })
 	}
+	suspect := f.relay.suspects.has(f.key)
 	for second := false; ; second = true {
 		end := f.attempt(ctx, second)
-		end.second = second
+		end.second, end.suspect = second, suspect
+		f.remember(end)
 		out, again := end.conclude()
 		f.tell(end, out, again)
 		if !again {
@@ -70,6 +73,16 @@ func (f *flight) run(ctx context.Context, h *hubFlight) Outcome {
 			return out
 		}
 		h.Recall()
+	}
+}
+
+// remember keeps in mind whether an engine goes down under the request.
+func (f *flight) remember(end ending) {
+	switch {
+	case end.crashed():
+		f.relay.suspects.add(f.key)
+	case end.how == whole:
+		f.relay.suspects.clear(f.key)
 	}
 }
 

@@ -40,6 +40,7 @@ type Relay struct {
 	hub      *hub.Hub[Head, Outcome]
 	media    fetcher
 	spool    *spool
+	suspects suspects
 	upstream *upstream
 	secret   []byte // of keys; as old as the process
 }
@@ -132,7 +133,7 @@ func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Out
 	if s := share(req.Model.Coalesce, req, traitsOf(req.Endpoint, sent)); s.shared {
 		key, err := keyOf(r.secret, req, sent, f.header)
 		if err == nil {
-			a.Key, a.Join, a.Repeat = key, s.join, s.repeat
+			a.Key, a.Join, a.Repeat, f.key = key, s.join, s.repeat, key
 		}
 	}
 	return a, f, nil
