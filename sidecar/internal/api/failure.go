@@ -27,6 +27,7 @@ func fail(w http.ResponseWriter, id, family string, f wire.Failure) {
 	}
 	w.WriteHeader(f.Status())
 	w.Write(body)
+	_ = http.NewResponseController(w).Flush() // before it is logged, which may take as long as a disk
 }
 
 // maxRequestID bounds what a client may call its request, in bytes.
