@@ -152,6 +152,13 @@ func (f *Traefik) Await(name string) {
 	})
 }
 
+// Metrics are Traefik's own, where it was told to have any.
+func (f *Traefik) Metrics() string {
+	f.t.Helper()
+	_, text := Get(f.t, f.apiURL("/metrics"))
+	return text
+}
+
 func (f *Traefik) apiURL(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d%s", f.api, path)
 }
