@@ -44,7 +44,7 @@ func makeHandler(t *testing.T, s *casetest.Setup) (http.Handler, error) {
 }
 
 func TestCases(t *testing.T) {
-	cases, err := casetest.Load("testdata/cases")
+	cases, err := casetest.Load("testdata/cases/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestCases(t *testing.T) {
 // TestCoverage asserts that the cases use every key in every form, and meet
 // every code that the plugin can answer with.
 func TestCoverage(t *testing.T) {
-	cases, err := casetest.Load("testdata/cases")
+	cases, err := casetest.Load("testdata/cases/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,29 +111,6 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// late hears of a second head: FastProxy reports a failure after the first.
-func (w *writer) late(status int) {
-	if status >= 500 && (w.mode == modeEvents || w.mode == modeBody) {
-		w.mode = modeBroken
-		w.usual = never
-	}
-}
-
-// worded reports whether an error is in words for people, as Traefik's are.
-func worded(h http.Header) bool {
-	return h["Content-Type"] == nil || strings.HasPrefix(h.Get("Content-Type"), "text/")
-}
-
-// word turns an error in words into a coded one, unless the request is sent
-// again.
-func (w *writer) word(status int, h http.Header) {
-	if h["Content-Type"] == nil && w.x.replay.due(status, w.x.ctx) { // Traefik's own; an upstream's has a type
-		w.mode = modeLost
-		return
-	}
-	w.answer(w.x.meaning(status))
-}
-
 // answer replaces the upstream's answer by a coded one.
 func (w *writer) answer(f wire.Failure, status int) {
 	w.mode = modeAnswered
@@ -160,7 +137,9 @@ func (w *writer) begin(status int, h http.Header) {
 	}
 	w.mode = modeBody
 	w.x.quiet()
-	w.usual = nil // all that comes ends like this
+	if strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
+		w.usual = nil // all that comes ends like this
+	}
 	w.count = unwatched
 	if status >= 300 || h["Content-Length"] != nil {
 		w.flush = func() {}
@@ -190,6 +169,9 @@ func (w *writer) write(p []byte) (int, error) {
 	if w.mode == modeWaiting {
 		w.WriteHeader(http.StatusOK)
 	}
+	if len(p) < 24 && reported(p) {
+		w.late(http.StatusBadGateway)
+	}
 	switch w.mode {
 	case modeEvents:
 		if w.sign != nil {
@@ -200,7 +182,7 @@ func (w *writer) write(p []byte) (int, error) {
 			return w.pass(p)
 		}
 		return w.event(p)
-	case modeBody: // its head went out with this write
+	case modeBody:
 		return w.pass(p)
 	}
 	return len(p), nil // answered, lost or broken: swallowed

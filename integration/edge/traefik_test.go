@@ -2,6 +2,7 @@ package edge
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,11 +14,15 @@ import (
 // real runs the plugin in a real Traefik: one process, one router per setup,
 // labels through the Docker provider, files through the file provider and pairs
 // through Consul's.
-type real struct{}
+type real struct {
+	flags  []string
+	client *http.Client // nil = raw HTTP/1.1
+	secure bool
+}
 
 func (real) Name() string { return "traefik" }
 
-func (real) Open(t *testing.T, setups []*casetest.Setup) {
+func (w real) Open(t *testing.T, setups []*casetest.Setup) {
 	var containers []bed.Container
 	store, files := map[string]string{}, map[string]string{}
 	for _, s := range setups {
@@ -33,16 +38,17 @@ func (real) Open(t *testing.T, setups []*casetest.Setup) {
 			pairs(s, store)
 		}
 	}
-	traefik := bed.NewTraefik(t,
-		"--providers.docker.endpoint=unix://"+bed.Docker(t, containers...), "--providers.docker.exposedbydefault=false",
-		"--providers.consul.endpoints="+consul(t, store), "--providers.consul.rootkey=traefik")
+	traefik := bed.NewTraefik(t, append([]string{
+		"--providers.docker.endpoint=unix://" + bed.Docker(t, containers...), "--providers.docker.exposedbydefault=false",
+		"--providers.consul.endpoints=" + consul(t, store), "--providers.consul.rootkey=traefik",
+	}, w.flags...)...)
 	for name, text := range files {
 		traefik.Write(name, text)
 	}
 	traefik.Start()
 	problems := awaitRouters(t, traefik, len(setups))
 	for _, s := range setups {
-		s.Address = traefik.Web("127.0.0.1")
+		s.Address, s.Client, s.Secure = traefik.Web("127.0.0.1"), w.client, w.secure
 		s.Problem = problems[s.ID+"@"+s.Provider]
 	}
 }
@@ -96,7 +102,7 @@ func awaitRouters(t *testing.T, traefik *bed.Traefik, want int) map[string]strin
 // TestCasesInTraefik runs the plugin's cases in a real Traefik.
 func TestCasesInTraefik(t *testing.T) {
 	bed.Tool(t, "traefik")
-	cases, err := casetest.Load("../../plugin/testdata/cases")
+	cases, err := casetest.Load("../../plugin/testdata/cases/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func (p interpreted) Open(t *testing.T, setups []*casetest.Setup) {
 
 // TestCasesInYaegi runs the plugin's cases in plain Yaegi.
 func TestCasesInYaegi(t *testing.T) {
-	cases, err := casetest.Load("../../plugin/testdata/cases")
+	cases, err := casetest.Load("../../plugin/testdata/cases/*.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,10 +148,10 @@ func Base() map[string]any {
 	}
 }
 
-// Load reads every case below a folder, in the order of file names. Unknown
+// Load reads every case of the files at a pattern, in the order of their names. Unknown
 // fields and names that come twice are errors.
-func Load(dir string) ([]Case, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+func Load(pattern string) ([]Case, error) {
+	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("list cases: %w", err)
 	}
@@ -178,7 +178,7 @@ func Load(dir string) ([]Case, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("load cases: none in %s", dir)
+		return nil, fmt.Errorf("load cases: none at %s", pattern)
 	}
 	return all, nil
 }

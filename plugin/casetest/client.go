@@ -3,6 +3,7 @@ package casetest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -57,6 +58,47 @@ func exchange(address, id string, r Request, fill func(string) string, heard fun
 	}
 	<-sent
 	return got, nil
+}
+
+// through sends a request by the setup's client, which says what is spoken. It
+// sends what it can express: headers in their order, and lengths that are wrong,
+// are for raw connections.
+func (r Request) through(s *Setup, heard func(string)) (reply, error) {
+	_, body := r.bytes(s.ID, s.fill)
+	ctx, leave := context.WithTimeout(context.Background(), patience)
+	defer leave()
+	scheme, target := "http://", r.Target
+	if s.Secure {
+		scheme = "https://"
+	}
+	if target == "" {
+		target = "/v1/chat/completions"
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method(), scheme+s.Address+target, bytes.NewReader(body))
+	if err != nil {
+		return reply{}, fmt.Errorf("make request: %w", err)
+	}
+	req.Host = "hal0.lan"
+	if r.Host != "" {
+		req.Host = r.Host
+	}
+	req.Header.Set(IDHeader, s.ID)
+	for _, h := range r.Headers {
+		req.Header.Add(h[0], s.fill(h[1]))
+	}
+	if r.Form != nil {
+		req.Header.Set("Content-Type", "multipart/form-data; boundary="+formBoundary)
+	}
+	res, err := s.Client.Do(req)
+	if err != nil {
+		return reply{cut: true}, nil
+	}
+	defer res.Body.Close()
+	text, err := readUntil(res.Body, r.Leave, heard)
+	if r.Leave != "" {
+		leave()
+	}
+	return reply{status: res.StatusCode, header: res.Header, body: text, cut: err != nil}, nil
 }
 
 // readUntil reads to the end, or until the text holds leave.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,10 @@ type Setup struct {
 	Address  string // of the edge, host:port
 	Provider string // what follows the @ in the middleware's qualified name
 	Problem  string // why the configuration was refused, "" = it was not
+	// Client sends the requests, to https addresses if it is Secure; nil = they
+	// are written to the connection as they stand, in HTTP/1.1.
+	Client *http.Client
+	Secure bool
 
 	up      *upstream
 	puts    chan put
@@ -135,7 +140,7 @@ func (s *Setup) run(t *testing.T) {
 	}
 	for i, e := range s.Case.Exchanges {
 		heard := s.up.play(e.Upstream)
-		got, err := exchange(s.Address, s.ID, e.Send, s.fill, heard)
+		got, err := s.exchange(e.Send, heard)
 		if err != nil {
 			t.Fatalf("exchange %d: %v", i, err)
 		}
@@ -145,6 +150,13 @@ func (s *Setup) run(t *testing.T) {
 			t.Fatalf("exchange %d", i)
 		}
 	}
+}
+
+func (s *Setup) exchange(r Request, heard func(string)) (reply, error) {
+	if s.Client != nil {
+		return r.through(s, heard)
+	}
+	return exchange(s.Address, s.ID, r, s.fill, heard)
 }
 
 func (s *Setup) checkProblem(t *testing.T) {
