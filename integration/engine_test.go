@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hal0-dev/hal0/integration/bed"
+	"github.com/hal0-dev/hal0/integration/compose"
 	"github.com/hal0-dev/hal0/integration/docker"
 )
 
@@ -40,9 +42,10 @@ type box struct {
 	t testing.TB
 	e *docker.Engine
 	*docker.Project
+	env, files []string
 }
 
-func newBox(t testing.TB, files ...string) *box {
+func newBox(t testing.TB) *box {
 	t.Helper()
 	e := docker.Start(t)
 	extra := filepath.Join(t.TempDir(), "quickly.yml")
@@ -51,10 +54,11 @@ func newBox(t testing.TB, files ...string) *box {
 	}
 	e.Import("stand-in:traefik", docker.Traefik(t))
 	e.Import("stand-in:llama", docker.Llama(t, "count.gguf", "slow.gguf"))
-	e.Import("stand-in:go", e.Compiler())
-	e.Build("hal0:local", "GO_IMAGE=stand-in:go", "LLAMA_IMAGE=stand-in:llama")
+	e.Import("stand-in:go", e.Compiler(bed.Hal0(t)))
+	e.Build("hal0:local", "--build-arg", "GO_IMAGE=stand-in:go", "--build-arg", "LLAMA_IMAGE=stand-in:llama")
 	env := []string{"TRAEFIK_IMAGE=stand-in:traefik", "HAL0_MODEL=count.gguf"}
-	b := &box{t: t, e: e, Project: e.Project(env, append([]string{"docker-compose.yml", extra}, files...)...)}
+	b := &box{t: t, e: e, env: env, files: []string{"docker-compose.yml", extra}}
+	b.Project = e.Project(env, b.files...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(b.Compose("logs", "--no-color", "--timestamps"))
@@ -102,7 +106,7 @@ func (b *box) wantCounted() {
 	}
 }
 
-// Issue 6, bars 1 to 3.
+// Issue 6, bars 1 to 4 and 6.
 func TestIssue6OnAnEngine(t *testing.T) {
 	b := newBox(t)
 	began := time.Now()
@@ -111,6 +115,8 @@ func TestIssue6OnAnEngine(t *testing.T) {
 	t.Run("bar 1", b.first)
 	t.Run("bar 2", b.killed)
 	t.Run("bar 3", b.moved)
+	t.Run("bar 4", b.flavoured)
+	t.Run("bar 6", b.built)
 }
 
 // The readme's curl, cold, under the LAN's name.
@@ -178,5 +184,47 @@ func (b *box) moved(t *testing.T) {
 		}
 		b.back()
 		b.wantCounted()
+	}
+}
+
+// Each flavour starts, and its sidecar has the devices that it asks for, though
+// they are pretended.
+func (b *box) flavoured(t *testing.T) {
+	b.t = t
+	for _, name := range compose.Flavours() {
+		t.Run(name, func(t *testing.T) {
+			b.t = t
+			b.e.Docker("tag", "hal0:local", "hal0-"+name+":local")
+			p := b.e.Project(append(b.env, "RENDER_GID=109"), append(b.files, "examples/"+name+".yml")...)
+			p.Compose("up", "--detach", "--wait")
+			given := b.e.Docker("inspect", "--format", "{{.HostConfig.Devices}} {{.HostConfig.DeviceRequests}}", p.Compose("ps", "--quiet", "sidecar"))
+			if want := map[bool]string{true: "gpu", false: "/dev/dri"}[name == "cuda"]; !strings.Contains(given, want) {
+				t.Errorf("the sidecar has %s, want %s", given, want)
+			}
+			if name != "intel" { // whose model names a device that is not there
+				b.wantCounted()
+			}
+		})
+	}
+}
+
+// The Dockerfile's image is for this processor; in the long form for each, with
+// the binary that it would compile, and what it adds to the engine's image is
+// reported.
+func (b *box) built(t *testing.T) {
+	if got := b.e.Docker("inspect", "--format", "{{.Architecture}}", "hal0:local"); got != runtime.GOARCH {
+		t.Errorf("the image is for %s", got)
+	}
+	if !bed.Long() {
+		return
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		b.e.Import("stand-in:go", b.e.Compiler(bed.Stripped(t, arch)))
+		b.e.Import("stand-in:base", docker.Image{Platform: "linux/" + arch})
+		b.e.Build("hal0:"+arch, "--platform", "linux/"+arch, "--build-arg", "GO_IMAGE=stand-in:go", "--build-arg", "LLAMA_IMAGE=stand-in:base")
+		if got := b.e.Docker("inspect", "--format", "{{.Architecture}}", "hal0:"+arch); got != arch {
+			t.Errorf("the image is for %s, want %s", got, arch)
+		}
+		bed.Figure(t, "%s: our layers have %s bytes", arch, b.e.Docker("inspect", "--format", "{{.Size}}", "hal0:"+arch))
 	}
 }

@@ -22,10 +22,10 @@ the sidecar's own file, and says what is wrong, one line each:
 
     file:line: severity: key: what to do [rule]
 
-All files are taken as one Traefik's. Compose files of one directory are merged
-in the order given, as docker compose does; files that they mount for Traefik
-are read too. The exit status is 0 if there is no error (warnings are none), 1
-if there is one, 2 if a file cannot be read.`,
+All files are taken as one Traefik's. Compose files of one directory, and of
+those below it, are merged in the order given, as docker compose does; files that
+they mount for Traefik are read too. The exit status is 0 if there is no error
+(warnings are none), 1 if there is one, 2 if a file cannot be read.`,
 		Args: someArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			logrus.SetOutput(io.Discard) // compose-go warns there about what it also returns

@@ -82,6 +82,20 @@ func Hal0(t testing.TB) string {
 	return build(t, Root(), "./sidecar", "hal0")
 }
 
+// Stripped is the sidecar for a processor (GOARCH), with the flags that its
+// Dockerfile has.
+func Stripped(t testing.TB, arch string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "hal0")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out, "./sidecar")
+	cmd.Dir = Root()
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the sidecar for %s: %v\n%s", arch, err, text)
+	}
+	return out
+}
+
 func tap(t testing.TB) string {
 	t.Helper()
 	return build(t, filepath.Join(Root(), "integration"), "./tap", "tap")

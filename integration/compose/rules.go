@@ -32,6 +32,9 @@ func Load(ctx context.Context, dir string, env []string, files ...string) (*type
 	return p, nil
 }
 
+// Flavours are the overrides in examples/, one for each kind of GPU.
+func Flavours() []string { return []string{"cuda", "rocm", "vulkan", "intel"} }
+
 // Rule names what is wrong with a project.
 type Rule func(p *types.Project) []string
 
@@ -111,12 +114,18 @@ func healthTargets(p *types.Project) []string {
 	return all
 }
 
-// checked wants a health check of the program's own: no shell, no curl.
+// guest reports whether a service is one of those that are not started unless
+// asked for: other people's images, which hold no part of hal0.
+func guest(s types.ServiceConfig) bool { return len(s.Profiles) > 0 }
+
+// checked wants a health check of the program's own: no shell, no curl. Of
+// guests it wants any without a shell.
 func checked(s types.ServiceConfig) string {
 	if s.HealthCheck == nil || s.HealthCheck.Disable || len(s.HealthCheck.Test) < 2 {
 		return "has no health check"
 	}
-	if s.HealthCheck.Test[0] != "CMD" || slices.Contains([]string{"sh", "bash", "curl", "wget"}, s.HealthCheck.Test[1]) {
+	foreign := slices.Contains([]string{"sh", "bash", "curl", "wget"}, s.HealthCheck.Test[1]) && !guest(s)
+	if s.HealthCheck.Test[0] != "CMD" || foreign {
 		return fmt.Sprintf("is checked by %v, not by a command of its own", s.HealthCheck.Test)
 	}
 	return ""
@@ -153,9 +162,11 @@ func unprivileged(s types.ServiceConfig) string {
 // owner.
 const holder = "socket-proxy"
 
+// ordinary wants nobody to be root but the socket's holder. A guest whose image
+// belongs to root may be, as unprivileged leaves it no more than its own files.
 func ordinary(s types.ServiceConfig) string {
 	uid, _, _ := strings.Cut(s.User, ":")
-	if s.Name != holder && (uid == "" || uid == "0" || uid == "root") {
+	if s.Name != holder && !guest(s) && (uid == "" || uid == "0" || uid == "root") {
 		return fmt.Sprintf("runs as %q", s.User)
 	}
 	return ""

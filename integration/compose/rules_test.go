@@ -3,6 +3,7 @@ package compose
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,58 @@ func TestComposeFile(t *testing.T) {
 	wantRoute(t, p.Services["traefik"].Labels)
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
-		if name != "traefik" && len(s.Labels) > 0 {
+		if name != "traefik" && !guest(s) && len(s.Labels) > 0 {
 			t.Errorf("labels stand on %s: its restart would take the routes away", name)
 		}
+	}
+}
+
+// Each flavour changes the sidecar's image and devices, and keeps the rules.
+func TestFlavours(t *testing.T) {
+	plain, err := Load(t.Context(), bed.Root(), nil, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Flavours() {
+		t.Run(name, func(t *testing.T) {
+			p, err := Load(t.Context(), bed.Root(), []string{"RENDER_GID=109"}, file, "examples/"+name+".yml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, problem := range Check(p) {
+				t.Error(problem)
+			}
+			wantRoute(t, p.Services["traefik"].Labels)
+			was, is := plain.Services["sidecar"], p.Services["sidecar"]
+			if is.Image == was.Image || is.Image != p.Services["socket-proxy"].Image {
+				t.Errorf("the sidecar's image is %s, the socket proxy's %s", is.Image, p.Services["socket-proxy"].Image)
+			}
+			if len(is.Devices) == 0 && is.Deploy == nil {
+				t.Error("the sidecar is given no device")
+			}
+		})
+	}
+}
+
+// One build of llama.cpp is named wherever one is.
+func TestOneBuildOfLlama(t *testing.T) {
+	named := regexp.MustCompile(`llama\.cpp:server-\S*?(b[0-9]+)`)
+	builds := map[string][]string{}
+	files, err := filepath.Glob(filepath.Join(bed.Root(), "examples/*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(files, filepath.Join(bed.Root(), file), filepath.Join(bed.Root(), ".env.example"), filepath.Join(bed.Root(), "sidecar/Dockerfile")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			builds[m[1]] = append(builds[m[1]], path)
+		}
+	}
+	if len(builds) != 1 {
+		t.Errorf("several builds: %v", builds)
 	}
 }
 
@@ -70,14 +120,26 @@ func TestEnvironmentFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(bed.Root(), file))
-	if err != nil {
-		t.Fatal(err)
-	}
 	used := map[string]string{}
-	for _, part := range strings.Split(string(text), "${")[1:] {
-		name, fallback, _ := strings.Cut(part[:strings.Index(part, "}")], ":-")
-		used[name] = fallback
+	files := []string{file}
+	for _, name := range Flavours() {
+		files = append(files, "examples/"+name+".yml")
+	}
+	variable := regexp.MustCompile(`\$\{([A-Z0-9_]+):([-?])([^}]*)`)
+	for _, path := range files {
+		text, err := os.ReadFile(filepath.Join(bed.Root(), path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range variable.FindAllStringSubmatch(string(text), -1) {
+			fallback := m[3]
+			if m[2] == "?" {
+				fallback = ""
+			}
+			if _, known := used[m[1]]; !known {
+				used[m[1]] = fallback
+			}
+		}
 	}
 	for name, fallback := range used {
 		if !strings.Contains(string(example), "\n#"+name+"="+fallback+"\n") {
@@ -86,7 +148,7 @@ func TestEnvironmentFile(t *testing.T) {
 	}
 	for _, line := range strings.Split(string(example), "\n") {
 		name, _, ok := strings.Cut(strings.TrimPrefix(line, "#"), "=")
-		if _, known := used[name]; ok && !strings.Contains(name, " ") && !known {
+		if _, known := used[name]; ok && !strings.Contains(name, " ") && !strings.HasPrefix(name, "COMPOSE_") && !known {
 			t.Errorf(".env.example has %s, which nothing uses", name)
 		}
 	}
@@ -108,6 +170,7 @@ func TestRulesFind(t *testing.T) {
 		"bad word":           {"restart", "unless-stopped", "unless-stoped"},
 		"capabilities":       {"privileges", "cap_drop: [ALL]", "cap_drop: [NET_RAW]"},
 		"privileged":         {"privileges", "init: true", "init: true\n  privileged: true"},
+		"root of a guest":    {"privileges", "user: \"0:0\" # whose", "cap_add: [SETUID]\n    user: \"0:0\" # whose"},
 		"root":               {"users", "user: \"65532:65532\"\n    working_dir", "user: root\n    working_dir"},
 		"socket in Traefik":  {"socket", "      - ./plugin:", "      - /var/run/docker.sock:/var/run/docker.sock:ro\n      - ./plugin:"},
 		"port of a sidecar":  {"ports", "    tmpfs: [/tmp]", "    ports: [\"127.0.0.1:8091:8091\"]"},

@@ -23,12 +23,20 @@ type Engine struct {
 }
 
 // boot makes the namespaces ready. What engine and containers leave in /run
-// goes with them.
+// goes with them. Of GPUs the engine sees pretended device files, and a toolkit
+// that does nothing.
 const boot = `set -e
 busybox mount --make-rprivate /
 busybox mount -t proc proc /proc
 busybox mount -t tmpfs tmpfs /run
 busybox ip link set lo up
+busybox mkdir -p "$0/dev" "$0/work" "$0/hooks"
+busybox mount -t overlay overlay -o "lowerdir=/dev,upperdir=$0/dev,workdir=$0/work" /dev
+busybox mkdir -p /dev/dri
+for device in /dev/kfd /dev/dri/renderD128; do [ -e "$device" ] || busybox mknod "$device" c 1 3; done
+echo '#!/bin/sh' >"$0/hooks/nvidia-container-runtime-hook"
+busybox chmod +x "$0/hooks/nvidia-container-runtime-hook"
+export PATH="$0/hooks:$PATH"
 exec tini -- dockerd --data-root "$0/data" --host unix:///var/run/docker.sock --host "unix://$0/docker.sock" \
 	--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$1"`
 

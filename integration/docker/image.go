@@ -21,6 +21,8 @@ type Image struct {
 	Files   map[string]string // path in the image: file here
 	Scripts map[string]string // path in the image: text
 	Changes []string          // as in a Dockerfile
+	// Platform is for whose processor it says it is, "" = this machine's.
+	Platform string
 }
 
 // Import makes an image of one layer.
@@ -29,6 +31,9 @@ func (e *Engine) Import(name string, i Image) {
 	read, write := io.Pipe()
 	go func() { write.CloseWithError(i.write(write)) }()
 	args := []string{"import"}
+	if i.Platform != "" {
+		args = append(args, "--platform", i.Platform)
+	}
 	for _, c := range i.Changes {
 		args = append(args, "--change", c)
 	}
@@ -77,12 +82,12 @@ func Traefik(t testing.TB) Image {
 	}
 }
 
-// Compiler is an image whose Go "compiles" the sidecar that was built for the
-// tests: a Dockerfile's other steps are what is tried with it.
-func (e *Engine) Compiler() Image {
+// Compiler is an image whose Go "compiles" what is compiled already: the other
+// steps of a Dockerfile are what is tried with it.
+func (e *Engine) Compiler(binary string) Image {
 	busybox := filepath.Join(e.prefix, "bin/busybox")
 	return Image{
-		Files: map[string]string{"bin/sh": busybox, "bin/mkdir": busybox, "bin/cp": busybox, "hal0": bed.Hal0(e.t)},
+		Files: map[string]string{"bin/sh": busybox, "bin/mkdir": busybox, "bin/cp": busybox, "hal0": binary},
 		Scripts: map[string]string{"usr/local/bin/go": "#!/bin/sh\n" +
 			`if [ "$1" = build ]; then while [ "$1" != -o ]; do shift; done; mkdir -p "${2%/*}"; cp /hal0 "$2"; fi` + "\n"},
 		Changes: []string{path},
@@ -157,12 +162,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Build builds the repository's own image, with these build arguments.
-func (e *Engine) Build(tag string, arguments ...string) {
+// Build builds the repository's own image, with these flags.
+func (e *Engine) Build(tag string, flags ...string) {
 	e.t.Helper()
-	args := []string{"build", "--file", filepath.Join(bed.Root(), "sidecar/Dockerfile"), "--tag", tag}
-	for _, a := range arguments {
-		args = append(args, "--build-arg", a)
-	}
+	args := append([]string{"build", "--file", filepath.Join(bed.Root(), "sidecar/Dockerfile"), "--tag", tag}, flags...)
 	e.Docker(append(args, bed.Root())...)
 }

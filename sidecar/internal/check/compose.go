@@ -15,7 +15,7 @@ import (
 // stopPeriod is Docker's where compose says nothing.
 const stopPeriod = 10 * time.Second
 
-// project is what compose makes of files of one directory: overrides, variables
+// project is what compose makes of the files of one project: overrides, variables
 // and profiles are applied as by `docker compose -f a -f b --profile '*'`.
 func project(ctx context.Context, documents []*document, environ []string) (*types.Project, error) {
 	paths := make([]string, len(documents))

@@ -12,8 +12,8 @@ import (
 )
 
 // Files reads files and returns what is wrong with them, by place. All files of one
-// call are taken as one Traefik's; compose files of one directory are merged
-// as compose does, with the variables of environ. An error means that a file
+// call are taken as one Traefik's; compose files of one directory, and of those
+// below it, are merged as compose does, with the variables of environ. An error means that a file
 // cannot be read, or is nothing that can be checked.
 func Files(ctx context.Context, paths, environ []string) ([]Finding, error) {
 	s, err := read(ctx, paths, environ)
@@ -25,7 +25,7 @@ func Files(ctx context.Context, paths, environ []string) ([]Finding, error) {
 
 func read(ctx context.Context, paths, environ []string) (*setup, error) {
 	s := &setup{}
-	compose := map[string][]*document{} // by directory
+	compose := map[string][]*document{} // by the directory of the first
 	for _, path := range paths {
 		d, err := s.open(path)
 		switch {
@@ -33,7 +33,7 @@ func read(ctx context.Context, paths, environ []string) (*setup, error) {
 			return nil, err
 		case d == nil:
 		case d.kind == composeFile:
-			dir := filepath.Dir(path)
+			dir := projectOf(filepath.Dir(path), compose)
 			compose[dir] = append(compose[dir], d)
 		default:
 			s.take(d, nil)
@@ -62,6 +62,17 @@ func read(ctx context.Context, paths, environ []string) (*setup, error) {
 		s.takeDynamic(st)
 	}
 	return s, nil
+}
+
+// projectOf is the directory of the project that has files in dir or above it,
+// or dir itself for the first file of a project.
+func projectOf(dir string, projects map[string][]*document) string {
+	for _, above := range sortedKeys(projects) {
+		if inner, err := filepath.Rel(above, dir); err == nil && filepath.IsLocal(inner) {
+			return above
+		}
+	}
+	return dir
 }
 
 // open reads a file once; a second time it returns nil.
