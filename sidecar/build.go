@@ -21,6 +21,7 @@ import (
 	"github.com/hal0-dev/hal0/sidecar/internal/route"
 	"github.com/hal0-dev/hal0/sidecar/internal/tail"
 	"github.com/hal0-dev/hal0/sidecar/internal/token"
+	"github.com/hal0-dev/hal0/sidecar/internal/trace"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/net/netutil"
 )
@@ -38,6 +39,7 @@ type sidecar struct {
 	pool     *pool.Pool
 	relay    *relay.Relay
 	metrics  *metrics.Metrics
+	tracer   *trace.Tracer
 	routes   *route.Registry
 	own      ownRoute
 	preloads *preloader
@@ -84,6 +86,9 @@ func (s *sidecar) prepare() error {
 	}
 	own, err := readOwn(s.cfg)
 	if err != nil {
+		return err
+	}
+	if s.tracer, err = newTracer(s.log); err != nil {
 		return err
 	}
 	if s.engines, err = newEngines(s.cfg, s.state.journal, s.lines, s.log); err != nil {
@@ -204,7 +209,7 @@ func (s *sidecar) open() {
 	server := api.New(api.Config{
 		Relay: s.relay, Slots: s.pool, Routes: s.routes, Logs: s.lines,
 		Flights: s.relay, Devices: s.pool, Login: s.login, Pages: dashboard.Handler(),
-		Metrics: s.metrics.Handler(), Observe: s.metrics,
+		Metrics: s.metrics.Handler(), Observe: s.metrics, Trace: s.tracer,
 		Tokens: s.token.Tokens, Version: version(), Started: time.Now(), Log: s.log.Named("api"),
 	})
 	data, control := server.Data(s.own.between), server.Control()
@@ -274,6 +279,9 @@ func (s *sidecar) stop() error {
 		d.server.Close()
 	}
 	errs = append(errs, s.engines.close(ctx))
+	if err := s.tracer.Close(ctx); err != nil {
+		s.log.Warn("the last spans are lost", "error", err)
+	}
 	if s.devices != nil {
 		s.devices.Close()
 	}

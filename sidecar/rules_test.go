@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"sse":    {},
 	"tail":   {},
 	"token":  {},
+	"trace":  {"api"},
 	"watch":  {},
 }
 

@@ -27,7 +27,8 @@ type Launch struct {
 // Exchange is one request that an engine was sent, with its answer.
 type Exchange struct {
 	Method, Path string
-	Request      []byte // body
+	Asked        http.Header // of the request
+	Request      []byte      // body
 	Status       int
 	Header       http.Header
 	Body         []byte // as the engine sent it, chunks undone
@@ -165,7 +166,7 @@ func parse(request, response []byte) []Exchange {
 			return all
 		}
 		body, _ := io.ReadAll(r.Body)
-		e := Exchange{Method: r.Method, Path: r.URL.Path, Request: body}
+		e := Exchange{Method: r.Method, Path: r.URL.Path, Asked: r.Header, Request: body}
 		resp, err := http.ReadResponse(out, r)
 		if err == nil {
 			e.Status, e.Header = resp.StatusCode, resp.Header

@@ -83,7 +83,7 @@ func relayOver(slots *relaytest.Slots, engine string) http.Handler {
 			http.Error(w, err.Error(), 500)
 			return
 		}
-		reply(w, req, s, replyOptions{Family: e.Family, CommitAfter: time.Minute})
+		reply(w, req, s, replyOptions{Family: e.Family, CommitAfter: time.Minute, Whole: time.Now()})
 	})
 }
 

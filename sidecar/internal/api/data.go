@@ -16,25 +16,25 @@ import (
 // proven serves a request that brings a proof.
 func (s *Server) proven(w http.ResponseWriter, r *http.Request) {
 	e, code := wire.Match(r.Method, r.URL.EscapedPath())
-	id := requestID(r)
+	v := &visit{id: requestID(r), endpoint: e, end: func(Answered) {}}
 	if code != "" {
-		s.turnAway(w, id, e, unserved(code, r))
+		s.turnAway(w, v, unserved(code, r))
 		return
 	}
 	p, f := s.verify(r, wire.PurposeRequest, nil)
 	if f != nil {
-		s.turnAway(w, id, e, *f)
+		s.turnAway(w, v, *f)
 		return
 	}
 	if p.RequestID != "" {
-		id = p.RequestID
+		v.id = p.RequestID
 	}
-	defer s.served.begin(id)()
+	defer s.served.begin(v.id)()
 	if e.Family == wire.FamilyModels {
-		s.models(w, r, p, id)
+		s.models(w, r, p, v.id)
 		return
 	}
-	s.infer(w, r, e, p, id)
+	s.infer(w, r, v, p)
 }
 
 // unserved is the failure for what the table of endpoints does not hold.
@@ -68,7 +68,8 @@ func (s *Server) verify(r *http.Request, purpose string, body []byte) (wire.Proo
 }
 
 // infer serves a request that needs an engine.
-func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, p wire.Proof, id string) {
+func (s *Server) infer(w http.ResponseWriter, r *http.Request, v *visit, p wire.Proof) {
+	v.trace, v.end = s.cfg.Trace.Begin(r.Header, v.endpoint.Path, time.Now())
 	found, declare, f := s.cfg.Routes.View().Find(p)
 	if f != nil && f.Code == wire.CodeSlotLoading && p.Model != nil {
 		if view, err := s.cfg.Routes.Learn(r.Context(), p.Route, *p.Model); err == nil {
@@ -79,49 +80,46 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e wire.Endpoint, 
 		w.Header().Set(wire.HeaderDeclare, "1")
 	}
 	if f != nil {
-		s.turnAway(w, id, e, *f)
+		s.turnAway(w, v, *f)
 		return
 	}
 	ask := relay.Request{
-		ID: id, Route: p.Route, Slot: p.Slot, Scope: p.Scope, Lane: p.Lane,
-		Endpoint: e, Model: found.Model, Header: r.Header, Retry: retryCount(r),
+		ID: v.id, Route: p.Route, Slot: p.Slot, Scope: p.Scope, Lane: p.Lane,
+		Endpoint: v.endpoint, Model: found.Model, Header: r.Header, Retry: retryCount(r),
 		CoalesceOff: r.Header.Get(wire.HeaderCoalesce) == wire.CoalesceOff,
 	}
 	over, err := s.readBody(w, r, &ask)
 	if err != nil {
 		if r.Context().Err() == nil {
-			s.turnAway(w, id, e, unread(err))
+			s.turnAway(w, v, unread(err))
 		}
 		return
 	}
 	aborted := true // what a panic leaves
 	defer func() { over(aborted) }()
-	if aborted = s.answer(w, r, &ask, p); aborted {
+	if aborted = s.answer(w, r, v, &ask, p); aborted {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // answer reports whether the answer has to be broken off, because nothing in it
 // says that it is not whole.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, ask *relay.Request, p wire.Proof) (abort bool) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, ask *relay.Request, p wire.Proof) (abort bool) {
+	whole := time.Now()
 	sub, err := s.cfg.Relay.Open(r.Context(), *ask)
 	if err != nil {
 		if r.Context().Err() == nil {
-			s.turnAway(w, ask.ID, ask.Endpoint, asFailure(err))
+			s.turnAway(w, v, asFailure(err))
 		}
 		return false
 	}
 	ask.Body = nil // the flight keeps it as long as it needs it
-	began := time.Now()
 	told := reply(w, r, sub, replyOptions{
-		Family: ask.Endpoint.Family, RequestID: ask.ID, Slot: ask.Slot,
+		Family: ask.Endpoint.Family, RequestID: ask.ID, Slot: ask.Slot, Whole: whole,
 		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
 		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
 	})
-	a := answered(*ask, p, told, began)
-	s.log(a)
-	s.history.add(a)
-	s.cfg.Observe.Answered(a)
+	s.finish(v, answered(*ask, p, told, whole))
 	return told.Aborted
 }
 

@@ -19,6 +19,7 @@ type replyOptions struct {
 	Heartbeat   time.Duration // the longest silence of a stream; 0 = 10 s
 	RequestID   string
 	Slot        string
+	Whole       time.Time // when the request had been read; its times count from here
 }
 
 // told is what a client was told, for the log and the metrics.
@@ -33,6 +34,7 @@ type told struct {
 	FirstByte time.Duration // until the first frame; 0 = there was none
 	Events    int           // frames delivered
 	Bytes     int64
+	Times     relay.Times // of the flight
 	// Aborted: the body is not whole and nothing in it says so. The handler
 	// must panic with http.ErrAbortHandler, so that the connection does.
 	Aborted bool
@@ -64,9 +66,9 @@ func reply(w http.ResponseWriter, r *http.Request, s *relay.Subscription, o repl
 		o.Heartbeat = defaultHeartbeat
 	}
 	now := time.Now()
-	p := &replier{w: w, control: http.NewResponseController(w), sub: s, o: o, phase: phaseHeld, arrived: now}
+	p := &replier{w: w, control: http.NewResponseController(w), sub: s, o: o, phase: phaseHeld, arrived: o.Whole}
 	p.told.Flight, p.told.Stream = s.Flight(), s.Stream()
-	p.commitAt = commitTime(now, r.Header, s.Stream(), o.CommitAfter)
+	p.commitAt = commitTime(o.Whole, r.Header, s.Stream(), o.CommitAfter)
 	first := p.until(now)
 	p.alarm, p.timer = now.Add(first), time.AfterFunc(first, s.Kick)
 	defer p.timer.Stop()
@@ -75,7 +77,7 @@ func reply(w http.ResponseWriter, r *http.Request, s *relay.Subscription, o repl
 	s.OnCut(p.hurry)
 	s.Direct(p.direct)
 	p.serve(r.Context())
-	p.told.Cold = s.Cold()
+	p.told.Cold, p.told.Times = s.Cold(), s.Times()
 	return p.told
 }
 

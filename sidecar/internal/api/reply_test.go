@@ -34,7 +34,7 @@ func newFront(t *testing.T, o replyOptions, engine http.HandlerFunc) *front {
 		e, _ := wire.Match(r.Method, r.URL.EscapedPath())
 		body, _ := io.ReadAll(r.Body)
 		o := o
-		o.Family, o.Slot, o.RequestID = e.Family, "primary", "r1"
+		o.Family, o.Slot, o.RequestID, o.Whole = e.Family, "primary", "r1", time.Now()
 		s, err := f.relay.Open(r.Context(), relay.Request{
 			ID: "r1", Slot: "primary", Lane: "l", Endpoint: e, Model: wire.Model{Slot: "primary"}, Header: r.Header, Body: body,
 		})

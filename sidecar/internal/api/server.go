@@ -53,6 +53,7 @@ type Config struct {
 	Metrics http.Handler // for /metrics; nil = there is none
 	Pages   http.Handler // the dashboard; nil = there is none
 	Observe Observer     // nil = nobody listens
+	Trace   Tracer       // nil = traces are not followed
 	Log     hclog.Logger
 }
 
@@ -68,6 +69,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	if cfg.Observe == nil {
 		cfg.Observe = unobserved{}
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = untraced{}
 	}
 	return &Server{cfg: cfg}
 }

@@ -16,7 +16,7 @@ func Environ(own []string) []string {
 }
 
 func withheld(kv string) bool {
-	for _, p := range []string{"HAL0_", "LLAMA_ARG_", "LLAMA_API_KEY=", "LLAMA_SERVER=", "HF_TOKEN=", "HUGGING_FACE_HUB_TOKEN=", "NOTIFY_SOCKET=", "LISTEN_"} {
+	for _, p := range []string{"HAL0_", "LLAMA_ARG_", "LLAMA_API_KEY=", "LLAMA_SERVER=", "HF_TOKEN=", "HUGGING_FACE_HUB_TOKEN=", "NOTIFY_SOCKET=", "OTEL_", "LISTEN_"} {
 		if strings.HasPrefix(kv, p) {
 			return true
 		}

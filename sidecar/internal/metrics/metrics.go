@@ -17,7 +17,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	series   []Series
 
-	boot, queue, first, took, gap *prometheus.HistogramVec
+	boot, queue, first, added, took, gap *prometheus.HistogramVec
 
 	requests, refused, events, bytes *prometheus.CounterVec
 	unloads, failures, restarts      *prometheus.CounterVec
@@ -28,6 +28,7 @@ var (
 	bootBuckets  = []float64{0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600, 900}
 	waitBuckets  = []float64{0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
 	firstBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
+	addedBuckets = []float64{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5}
 	gapBuckets   = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28}
 )
 
@@ -37,6 +38,7 @@ func New() *Metrics {
 	m.boot = m.histogram("hal0_boot_seconds", "Time from the launch of an engine until it was ready.", bootBuckets, "slot")
 	m.queue = m.histogram("hal0_queue_wait_seconds", "Time that a flight waited for its lease; cold = the slot was not up when it came.", waitBuckets, "slot", "cold")
 	m.first = m.histogram("hal0_time_to_first_token_seconds", "Time from a streaming request's arrival until its first event was delivered.", firstBuckets, "slot", "cold")
+	m.added = m.histogram("hal0_added_latency_seconds", "Time that a request's first event spent in the sidecar itself: until it asked for its lease, and from the engine's first byte to the client. Requests that lead a flight.", addedBuckets, "slot")
 	m.took = m.histogram("hal0_request_duration_seconds", "Time from a request's arrival until its answer was complete.", firstBuckets, "slot")
 	m.gap = m.histogram("hal0_event_interval_seconds", "Mean time between the events of one stream.", gapBuckets, "slot")
 	m.requests = m.counter("hal0_requests_total", "Answered requests, by how they ended (ok, cancelled, failed, truncated), error code, and whether they led their flight or joined it.", "slot", "outcome", "code", "flight")
@@ -82,6 +84,9 @@ func (m *Metrics) Answered(a api.Answered) {
 	m.took.WithLabelValues(a.Slot).Observe(a.Took.Seconds())
 	m.events.WithLabelValues(a.Slot).Add(float64(a.Events))
 	m.bytes.WithLabelValues(a.Slot).Add(float64(a.Bytes))
+	if a.Added > 0 {
+		m.added.WithLabelValues(a.Slot).Observe(a.Added.Seconds())
+	}
 	if !a.Stream || a.Events == 0 {
 		return
 	}
@@ -117,7 +122,7 @@ func (m *Metrics) Leaving(id string, why slot.Why) {
 // Removed implements pool.Observer.
 func (m *Metrics) Removed(id string) {
 	of := prometheus.Labels{"slot": id}
-	for _, h := range []*prometheus.HistogramVec{m.boot, m.queue, m.first, m.took, m.gap} {
+	for _, h := range []*prometheus.HistogramVec{m.boot, m.queue, m.first, m.added, m.took, m.gap} {
 		h.DeletePartialMatch(of)
 	}
 	for _, c := range []*prometheus.CounterVec{m.requests, m.events, m.bytes, m.unloads, m.failures, m.restarts} {

@@ -38,7 +38,7 @@ func busy() *Metrics {
 	m.Booted("a", 3*time.Second, true)
 	m.Failed("a", slot.ClassOOM)
 	m.Leaving("a", slot.WhyEvicted)
-	m.Answered(api.Answered{Slot: "a", Outcome: "ok", Flight: "lead", Stream: true, Cold: true, FirstByte: time.Second, Took: 3 * time.Second, Events: 5, Bytes: 100})
+	m.Answered(api.Answered{Slot: "a", Outcome: "ok", Flight: "lead", Stream: true, Cold: true, FirstByte: time.Second, Added: time.Millisecond, Took: 3 * time.Second, Events: 5, Bytes: 100})
 	m.Answered(api.Answered{Slot: "a", Outcome: "failed", Code: "slot.crashed", Flight: "join"})
 	m.Answered(api.Answered{Code: "route.unknown", Outcome: "failed"})
 	return m
@@ -63,6 +63,7 @@ func TestSeries(t *testing.T) {
 		`hal0_requests_total{code="slot.crashed",flight="join",outcome="failed",slot="a"} 1`,
 		`hal0_refused_requests_total{code="route.unknown"} 1`,
 		`hal0_time_to_first_token_seconds_sum{cold="true",slot="a"} 1`,
+		`hal0_added_latency_seconds_sum{slot="a"} 0.001`,
 		`hal0_event_interval_seconds_sum{slot="a"} 0.5`,
 		`hal0_queue_wait_seconds_sum{cold="true",slot="a"} 1`,
 		`hal0_boot_seconds_count{slot="a"} 2`,

@@ -24,7 +24,6 @@ type hubFlight = hub.Flight[Head, Outcome]
 // see of it is atomic.
 type flight struct {
 	relay  *Relay
-	asked  time.Time
 	slot   string
 	key    hub.Key // "" = it has none
 	lane   string
@@ -42,10 +41,10 @@ type flight struct {
 	retried bool
 	final   final
 
-	cold       atomic.Bool
-	whole      atomic.Bool  // every frame of a complete answer was appended
-	dispatched atomic.Int64 // unix nanoseconds, 0 = not yet
-	first      atomic.Int64
+	cold  atomic.Bool
+	whole atomic.Bool // every frame of a complete answer was appended
+	// Unix nanoseconds, 0 = not yet; see Times.
+	queued, up, dispatched, first atomic.Int64
 }
 
 // run is the flight: one attempt, or two.
@@ -102,6 +101,7 @@ func (f *flight) tell(end ending, out Outcome, again bool) {
 
 // attempt asks for a lease and makes one call under it.
 func (f *flight) attempt(ctx context.Context, second bool) ending {
+	f.queued.CompareAndSwap(0, time.Now().UnixNano())
 	ticket := f.relay.slots.Request(pool.Request{Slot: f.slot, Lane: f.lane, Front: second})
 	defer ticket.Cancel()
 	cold := ticket.Cold()
@@ -117,6 +117,7 @@ func (f *flight) attempt(ctx context.Context, second bool) ending {
 	if !f.hub.Dispatch() {
 		return ending{how: unwanted}
 	}
+	f.up.Store(lease.Up().UnixNano())
 	f.dispatched.Store(time.Now().UnixNano())
 	c := &call{flight: f, lease: lease, guard: newGuard(f.limits)}
 	end := c.make(ctx)

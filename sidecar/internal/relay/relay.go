@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -99,7 +98,7 @@ func (r *Relay) Open(ctx context.Context, req Request) (*Subscription, error) {
 func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Outcome], *flight, error) {
 	path, name := r.target(req.Model, req.Endpoint)
 	f := &flight{
-		relay: r, asked: time.Now(), slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family,
+		relay: r, slot: req.Slot, lane: req.Lane, family: req.Endpoint.Family,
 		path: path, header: upstreamHeader(req.Header, req.Endpoint.Multipart), upload: req.Upload,
 		limits: limitsOf(req.Model.Timeouts), choices: 1,
 	}

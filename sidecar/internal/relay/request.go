@@ -69,7 +69,8 @@ type Outcome struct {
 
 // Times of a flight, for logs and metrics. A zero time has not come.
 type Times struct {
-	Asked      time.Time // the flight began
+	Queued     time.Time // it asked for its lease
+	Up         time.Time // the engine became ready, before or after Queued
 	Dispatched time.Time // the engine was called, in the last attempt
-	First      time.Time // the first frame
+	First      time.Time // the engine's first frame
 }

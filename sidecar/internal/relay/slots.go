@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"time"
 
 	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
@@ -27,6 +28,7 @@ type Ticket interface {
 type Lease interface {
 	Endpoint() slot.Endpoint
 	Incarnation() uint64
+	Up() time.Time // since when the engine is up
 	Lost() <-chan struct{}
 	Loss() slot.Loss
 	Proved()

@@ -43,7 +43,8 @@ func (s *Subscription) Times() Times {
 		}
 		return time.Unix(0, ns)
 	}
-	return Times{Asked: s.flight.asked, Dispatched: at(s.flight.dispatched.Load()), First: at(s.flight.first.Load())}
+	f := s.flight
+	return Times{Queued: at(f.queued.Load()), Up: at(f.up.Load()), Dispatched: at(f.dispatched.Load()), First: at(f.first.Load())}
 }
 
 // Outcome is how it ended for this client, once Take has said Ended or Cut.

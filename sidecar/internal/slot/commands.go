@@ -47,7 +47,7 @@ func (a *actor) grant(token any, retry bool, take func(*Lease) bool) {
 	}
 	l := &Lease{
 		slot: a.slot, incarnation: a.incarnation, endpoint: t.process.Endpoint(),
-		frames: t.frames, retry: retry, since: time.Now(), lost: make(chan struct{}),
+		frames: t.frames, retry: retry, since: time.Now(), up: t.upSince, lost: make(chan struct{}),
 	}
 	t.leases[l] = true
 	taken := take(l)

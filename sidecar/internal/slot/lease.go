@@ -57,7 +57,8 @@ type Lease struct {
 	endpoint    Endpoint
 	frames      *frames
 	since       time.Time
-	retry       bool // of a request that already went down with one engine
+	up          time.Time // when the engine became ready
+	retry       bool      // of a request that already went down with one engine
 
 	lost     chan struct{}
 	loss     Loss // written by the slot's goroutine before lost is closed
@@ -70,6 +71,9 @@ func (l *Lease) Endpoint() Endpoint { return l.endpoint }
 
 // Incarnation is the number of the engine process, for logs.
 func (l *Lease) Incarnation() uint64 { return l.incarnation }
+
+// Up is when the engine became ready.
+func (l *Lease) Up() time.Time { return l.up }
 
 // Lost is closed when the slot leaves under the lease.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
