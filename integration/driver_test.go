@@ -153,3 +153,31 @@ route:
 	<-again
 	bed.Until(t, "nothing asks the driver after kill -9", 10*time.Second, func() bool { return len(probes()) == 0 })
 }
+
+// Issue 3: with several cards, a slot of any device is put on the one with most
+// free memory, and its engine sees no other.
+func TestIssue3Placement(t *testing.T) {
+	s := bed.NewSidecar(t, `
+route:
+  models:
+    auto: {engine: demo, memory: 3GiB}
+    first: {engine: demo, memory: 3GiB, device: "0"}
+    large: {engine: demo, memory: 30GiB}
+    none: {engine: demo, memory: 64MiB, device: cpu}
+`).Env(driver(t, `cat {fixtures}/two.xml`)).Start()
+	const rtx4090, rtx3060 = "GPU-f124aa59-d406-d45b-9481-8fcd694e6c9e", "GPU-feba7e40-d724-01ff-b00f-3a439a28a6c7"
+	for id, card := range map[string]string{"auto": rtx3060, "first": rtx4090, "none": "-1"} {
+		wantStream(t, bed.Open(t, bed.Request{Addr: addr(s), Path: chatPath, Body: chat(id, true, quick)}))
+		environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.Slot(id).PID), "environ"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(environment), "\x00CUDA_VISIBLE_DEVICES="+card+"\x00") {
+			t.Errorf("the engine of %s does not see %s alone", id, card)
+		}
+	}
+	e := wantRefused(t, bed.Open(t, bed.Request{Addr: addr(s), Path: chatPath, Body: chat("large", true)}), 507, "slot.no_memory")
+	if e.Details["retryable"] != false || !strings.Contains(e.Message, "needs 30.0 GiB") || !strings.Contains(e.Message, "`device` may name several") {
+		t.Errorf("a model that is larger than each card: %+v", e)
+	}
+}

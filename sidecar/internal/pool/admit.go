@@ -174,7 +174,7 @@ func (p *Pool) plan(e *entry, r room) {
 	case Lost:
 		e.deny(slot.ClassGPU, "")
 	case TooLarge:
-		e.deny(slot.ClassTooLarge, "")
+		e.deny(slot.ClassTooLarge, oversize(v, e.id))
 	case Admit:
 	}
 }

@@ -111,8 +111,8 @@ func (p *Pool) booted(e *entry, b slot.Booted) {
 	p.measure(e)
 }
 
-// need is what the slot needs: declared, else learned, else estimated, else a
-// whole device. known is false while an estimate is under way.
+// need is what the slot needs: declared, else learned but not less than
+// estimated, else a whole device. known is false while an estimate is under way.
 func (p *Pool) need(e *entry) (bytes int64, known bool) {
 	if p.cfg.Devices == nil {
 		return 0, true
@@ -120,20 +120,30 @@ func (p *Pool) need(e *entry) (bytes int64, known bool) {
 	if n := e.spec.Model.Memory; n > 0 {
 		return n, true
 	}
-	if n := p.learned.known[e.print].Need; n > 0 {
-		return n, true
+	if p.cfg.Estimate != nil && e.estimated == nil && !e.ask.unguessed() {
+		p.estimate(e)
+		return 0, false
 	}
-	if e.estimated != nil {
-		return *e.estimated, true
+	n := max(p.learned.known[e.print].Need, e.floor())
+	if n == 0 {
+		n = p.unknownNeed()
 	}
-	if p.cfg.Estimate == nil {
-		return p.unknownNeed(), true
+	return n, true
+}
+
+// unguessed reports whether the estimate hangs: on a file system that is gone,
+// say.
+func (a *ask) unguessed() bool {
+	return !a.guess.IsZero() && time.Since(a.guess) >= estimateTime+time.Second
+}
+
+// floor is what the slot is taken to need at least: what it was seen to hold may
+// be less, as long as nobody has filled its context. 0 = nobody knows.
+func (e *entry) floor() int64 {
+	if e.estimated == nil || *e.estimated == Whole {
+		return 0
 	}
-	if !e.ask.guess.IsZero() && time.Since(e.ask.guess) >= estimateTime+time.Second {
-		return p.unknownNeed(), true // it hangs: on a file system that is gone, say
-	}
-	p.estimate(e)
-	return 0, false
+	return *e.estimated
 }
 
 // estimateTime bounds an estimate.

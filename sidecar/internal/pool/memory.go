@@ -173,17 +173,18 @@ func listed(d device.Device, pid int) int64 {
 }
 
 // measured learns the need, a tenth above what was measured: engines grow. What
-// is declared is believed.
+// is declared is believed, and what is estimated stays reserved.
 func (p *Pool) measured(e *entry, h *holding, shares []device.Share) {
 	if e.lease != h || e.spec.Model.Memory > 0 {
 		return
 	}
 	var sum int64
+	least := e.floor() / int64(max(len(shares), 1))
 	for _, share := range shares {
 		if share.Bytes > 0 {
-			want := share.Bytes + share.Bytes/10
-			h.reservation.Correct(share.Device, want)
-			sum += want
+			grown := share.Bytes + share.Bytes/10
+			h.reservation.Correct(share.Device, max(grown, least))
+			sum += grown
 		}
 	}
 	if sum > 0 {
@@ -215,6 +216,41 @@ func shortage(v View, d Decision) string {
 		}
 	}
 	return b.String()
+}
+
+// oversize says for clients what the model needs, and what the largest device
+// has that it may use.
+func oversize(v View, want string) string {
+	i := slices.IndexFunc(v.Slots, func(s SlotView) bool { return s.ID == want })
+	if i < 0 {
+		return ""
+	}
+	var needed, largest int64
+	for _, c := range v.Slots[i].Choices {
+		var sum, room int64
+		for _, share := range c.Shares {
+			j := slices.IndexFunc(v.Accounts, func(a AccountView) bool { return a.ID == share.Device })
+			if j < 0 || share.Bytes == Whole {
+				return ""
+			}
+			sum += share.Bytes
+			room += max(v.Accounts[j].Capacity, 0)
+		}
+		if room >= largest {
+			needed, largest = sum, room
+		}
+	}
+	text := fmt.Sprintf("the model needs %s, and the most that there is for it is %s", gibibytes(needed), gibibytes(largest))
+	if alone(v.Slots[i].Choices) {
+		text += ": one GPU's; `device` may name several, such as 0,1"
+	}
+	return text
+}
+
+// alone reports whether there are several devices to choose from, of which the
+// slot gets one.
+func alone(choices []Choice) bool {
+	return len(choices) > 1 && !slices.ContainsFunc(choices, func(c Choice) bool { return len(c.Devices) > 1 })
 }
 
 func resolveShare(s device.Share, a AccountView) int64 {
