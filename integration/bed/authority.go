@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -21,6 +22,22 @@ type Authority struct {
 	File     string // its own certificate
 	CertFile string
 	KeyFile  string
+
+	root    *x509.Certificate
+	rootKey *ecdsa.PrivateKey
+}
+
+// Issue makes a certificate for another name.
+func (a *Authority) Issue(t testing.TB, name string) *tls.Certificate {
+	t.Helper()
+	key := newKey(t)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: a.root.NotBefore, NotAfter: a.root.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SubjectKeyId: []byte{3}, AuthorityKeyId: []byte{1},
+	}
+	return &tls.Certificate{Certificate: [][]byte{certificate(t, leaf, a.root, key, a.rootKey)}, PrivateKey: key}
 }
 
 // NewAuthority makes one.
@@ -44,6 +61,7 @@ func NewAuthority(t testing.TB) *Authority {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		SubjectKeyId: []byte{2}, AuthorityKeyId: []byte{1},
 	}
+	a.root, a.rootKey = root, rootKey
 	writePEM(t, a.File, "CERTIFICATE", certificate(t, root, root, rootKey, rootKey))
 	writePEM(t, a.CertFile, "CERTIFICATE", certificate(t, leaf, root, key, rootKey))
 	der, err := x509.MarshalECPrivateKey(key)

@@ -22,6 +22,7 @@ type Traefik struct {
 	web   int // port of the entry point web
 	api   int // port of Traefik's own API
 	flags []string
+	env   []string
 }
 
 // NewTraefik makes the folder of a Traefik. The flags come after those that all
@@ -51,6 +52,12 @@ func PluginFolder(t testing.TB) string {
 }
 
 func (f *Traefik) dynamic() string { return filepath.Join(f.dir, "dynamic") }
+
+// Env adds a variable to Traefik's environment, from the next start on.
+func (f *Traefik) Env(entry string) *Traefik {
+	f.env = append(f.env, entry)
+	return f
+}
 
 // Write puts a file of dynamic configuration in its place at once; a Traefik
 // that runs picks it up by itself.
@@ -104,7 +111,7 @@ func (f *Traefik) StartFile(static string) *Traefik {
 func (f *Traefik) launch(args ...string) {
 	f.t.Helper()
 	cmd := exec.Command(Tool(f.t, "traefik"), args...)
-	cmd.Dir, cmd.Env = f.dir, Environment()
+	cmd.Dir, cmd.Env = f.dir, append(Environment(), f.env...)
 	f.Process = Start(f.t, "traefik", cmd)
 }
 
