@@ -122,14 +122,26 @@ func (e *example) wantPage(t *testing.T, host, path string, status int, has stri
 }
 
 func TestExampleFile(t *testing.T) {
-	e := newExample(t)
+	e, certificates, secure := newExample(t), t.TempDir(), bed.Port(t)
+	for _, line := range strings.Split(strings.TrimSpace(snippet(t, "sh", "openssl")), "\n") {
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir = certificates
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+	}
+	e.traefik.Write("tls.yml", strings.ReplaceAll(e.text(t, "file/dynamic/tls.yml"), "/etc/hal0", certificates))
 	e.traefik.Write("hal0.yml", strings.ReplaceAll(e.text(t, "file/dynamic/hal0.yml"), "http://127.0.0.1:3000", says(t, "Open WebUI").URL))
-	e.traefik.StartFile(e.text(t, "file/traefik.yml"))
+	e.traefik.StartFile(strings.ReplaceAll(e.text(t, "file/traefik.yml"), `":8443"`, fmt.Sprintf(`"127.0.0.1:%d"`, secure)))
 	e.wantServed(t, nil)
+	c := bed.RunCurl(t, "--cacert", filepath.Join(certificates, "ca.pem"), "--resolve", fmt.Sprintf("hal0.lan:%d:127.0.0.1", secure), fmt.Sprintf("https://hal0.lan:%d/v1/models", secure))
+	if said, code := c.Told(); said != "HTTP/2 200" || code != 0 {
+		t.Errorf("over TLS curl says %q and ends with %d", said, code)
+	}
 	e.wantPage(t, "chat.hal0.lan", "/", 200, "Open WebUI")
 	e.wantPage(t, "hal0.lan", "/", 200, "<html")
 	e.wantPage(t, "hal0.lan", "/api/slots", 401, "invalid_api_key")
-	wantClean(t, below("file/traefik.yml"), below("file/dynamic/hal0.yml"))
+	wantClean(t, below("file/traefik.yml"), below("file/dynamic/hal0.yml"), below("file/dynamic/tls.yml"))
 }
 
 func TestExampleLabels(t *testing.T) {
