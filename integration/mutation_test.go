@@ -42,6 +42,7 @@ var mutations = []mutation{
 	{"an engine's error is passed on as content", "relay/family.go", `case e.Name == "error":`, `case false:`},
 	{"a flight is tried again after a frame", "relay/ending.go", "!e.appended && !e.second && !e.spent", "!e.second"},
 	{"an upload of which a part is gone is tried again", "relay/ending.go", " && !e.spent {", " {"},
+	{"what is always the same is not shared on a slot that is up", "relay/flight.go", "Decide(cold || f.shared)", "Decide(cold)"},
 	{"a second crash is taken for a first", "relay/flight.go", "suspect := f.relay.suspects.has(f.key)", "suspect := false"},
 	{"a flight is tried again and again", "relay/ending.go", "&& !e.second && ", "&& "},
 	{"tenants share flights", "relay/key.go", "[]string{r.Scope, ", "[]string{\"\", "},

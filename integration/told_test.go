@@ -10,8 +10,8 @@ import (
 	"github.com/hal0-dev/hal0/integration/bed"
 )
 
-// logged finds the line of a request in the sidecar's log.
-func logged(t *testing.T, s *bed.Sidecar, a *bed.Stream) map[string]string {
+// lineOf finds the line of a request in the sidecar's log.
+func lineOf(t *testing.T, s *bed.Sidecar, a *bed.Stream) map[string]string {
 	t.Helper()
 	id := " request_id=" + a.Header.Get("X-Request-Id") + " "
 	var lines []string
@@ -70,7 +70,7 @@ func TestOutcomesAreTold(t *testing.T) {
 			events = len(c.answer.Events())
 		}
 		size := len(c.answer.Body())
-		got := logged(t, s, c.answer)
+		got := lineOf(t, s, c.answer)
 		want := map[string]string{
 			"slot": "demo", "endpoint": chatPath, "outcome": c.outcome, "code": c.code, "flight": c.flight,
 			"status": c.status, "cold": "false",

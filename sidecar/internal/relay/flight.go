@@ -35,7 +35,8 @@ type flight struct {
 	upload *Upload // what body is, if it is a form
 	limits limits
 
-	choices int // how many the answer has
+	shared  bool // others may join also where the slot is up
+	choices int  // how many the answer has
 
 	hub     *hubFlight
 	retried bool
@@ -108,7 +109,7 @@ func (f *flight) attempt(ctx context.Context, second bool) ending {
 	if cold {
 		f.cold.Store(true)
 	}
-	f.hub.Decide(cold)
+	f.hub.Decide(cold || f.shared)
 	lease, err := f.lease(ctx, ticket)
 	if err != nil {
 		return unleased(ctx, err)

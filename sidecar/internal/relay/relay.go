@@ -132,7 +132,8 @@ func (r *Relay) arrival(ctx context.Context, req Request) (hub.Arrival[Head, Out
 	if s := share(req.Model.Coalesce, req, traitsOf(req.Endpoint, sent)); s.shared {
 		key, err := keyOf(r.secret, req, sent, f.header)
 		if err == nil {
-			a.Key, a.Join, a.Repeat, f.key = key, s.join, s.repeat, key
+			a.Key, a.Join, a.Repeat = key, s.join, s.repeat
+			f.key, f.shared = key, s.join == hub.Any
 		}
 	}
 	return a, f, nil

@@ -244,15 +244,44 @@ func TestIdenticalColdRequestsShareOneCall(t *testing.T) {
 	})
 }
 
-func TestWarmRequestsAreIndependent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, streams(one, stop, done))
-		for range 2 {
-			if s := b.open(t, chat(t, streamBody)); !s.Lead() {
-				t.Error("joined a warm flight")
+// On a slot that is up, only what is the same each time is shared, or what the
+// model's policy shares always; also when the stream has begun.
+func TestWarmRequests(t *testing.T) {
+	for _, c := range []struct {
+		policy, body string
+		joins        bool
+	}{
+		{wire.CoalesceCold, streamBody, false},
+		{wire.CoalesceCold, `{"stream":true,"seed":1}`, true},
+		{wire.CoalesceDeterministic, streamBody, false},
+		{wire.CoalesceDeterministic, `{"stream":true,"temperature":0}`, true},
+		{wire.CoalesceAlways, streamBody, true},
+		{wire.CoalesceOff, `{"stream":true,"seed":1}`, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			more := make(chan struct{})
+			b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+				streams(one)(w, r)
+				<-more
+				streams(stop, done)(w, r)
+			})
+			r := chat(t, c.body)
+			r.Model.Coalesce = c.policy
+			first := b.open(t, r)
+			synctest.Wait()
+			second := b.open(t, r)
+			if second.Lead() == c.joins {
+				t.Errorf("%s, %s: joins %v", c.policy, c.body, !second.Lead())
 			}
-		}
-	})
+			synctest.Wait()
+			close(more)
+			for _, s := range []*relay.Subscription{first, second} {
+				if text, out := read(s); text != one+stop+done || out.Kind != relay.Complete {
+					t.Errorf("%s, %s: %q, %+v", c.policy, c.body, text, out)
+				}
+			}
+		})
+	}
 }
 
 func TestInvisibleRetry(t *testing.T) {
