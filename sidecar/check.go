@@ -42,7 +42,7 @@ they mount for Traefik are read too. The exit status is 0 if there is no error
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	jsonFlag(c, &asJSON)
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/demo"
 	"github.com/hal0-dev/hal0/sidecar/internal/engine"
 	"github.com/spf13/cobra"
@@ -66,6 +67,8 @@ func rootCommand(stdout io.Writer) *cobra.Command {
 		moveCommand(stdout, "load", "Load a slot's model, and wait until it is ready"),
 		moveCommand(stdout, "unload", "Stop a slot's engine"),
 		moveCommand(stdout, "restart", "Stop a slot's engine and start it again"),
+		pinCommand(stdout, "pin", "Keep a slot up: not unloaded when idle, nor for another slot's sake", "pinned"),
+		pinCommand(stdout, "unpin", "Let a slot be unloaded again", "not pinned"),
 		logsCommand(stdout), routesCommand(stdout), devicesCommand(stdout), topCommand(stdout), chatCommand(stdout),
 		pullCommand(stdout), modelsCommand(stdout), doctorCommand(stdout),
 		checkCommand(stdout), keyCommand(stdout), passwordCommand(stdout), healthCommand(), socketCommand(), versionCommand(stdout),
@@ -83,15 +86,17 @@ func version() string {
 }
 
 func versionCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+	asJSON := false
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(stdout, "hal0", version())
-			return err
+			return say(stdout, asJSON, "hal0 "+version(), map[string]any{"version": version(), "wire": wire.Version})
 		},
 	}
+	jsonFlag(c, &asJSON)
+	return c
 }
 
 // builtAt is when the source of this binary was committed, or the zero time's

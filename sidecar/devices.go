@@ -41,7 +41,7 @@ func devicesCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	m.flags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	jsonFlag(c, &asJSON)
 	return c
 }
 

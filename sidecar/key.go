@@ -14,17 +14,13 @@ import (
 )
 
 func keyCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+	asJSON := false
+	c := &cobra.Command{
 		Use:   "key NAME",
 		Short: "Make an API key for a client",
 		Long: `Key makes an API key, prints it once, and prints the label that lets it in. Only
 the key's hash is in the label; the name is what shows in logs and limits.`,
-		Args: func(c *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(1)(c, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		},
+		Args: oneArgument,
 		RunE: func(_ *cobra.Command, args []string) error {
 			key, item, err := newKey(args[0], rand.Reader)
 			if err != nil {
@@ -33,11 +29,13 @@ the key's hash is in the label; the name is what shows in logs and limits.`,
 			if err := checkName(args[0], item); err != nil {
 				return usageError{err}
 			}
-			_, err = fmt.Fprintf(stdout, "key:    %s\nlabel:  traefik.http.middlewares.hal0.plugin.hal0.keys[N]: %s\n\n"+
-				"Give the key to the client now: it is kept nowhere. Put a number that is free in place of N.\n", key, item)
-			return err
+			text := fmt.Sprintf("key:    %s\nlabel:  traefik.http.middlewares.hal0.plugin.hal0.keys[N]: %s\n\n"+
+				"Give the key to the client now: it is kept nowhere. Put a number that is free in place of N.", key, item)
+			return say(stdout, asJSON, text, map[string]any{"name": args[0], "key": key, "item": item})
 		},
 	}
+	jsonFlag(c, &asJSON)
+	return c
 }
 
 // newKey makes a key, and the item of keys that lets it in.

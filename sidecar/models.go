@@ -39,10 +39,11 @@ func (s *shelf) open() (*library.Library, error) {
 
 func pullCommand(stdout io.Writer) *cobra.Command {
 	s := &shelf{}
+	asJSON := false
 	c := &cobra.Command{
 		Use:   "pull hf:ORGANISATION/REPOSITORY[:QUANTIZATION]",
 		Short: "Fetch a model, or what is missing of it",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArgument,
 		RunE: func(c *cobra.Command, args []string) error {
 			if _, err := library.ParseName(args[0]); err != nil {
 				return usageError{err}
@@ -54,24 +55,24 @@ func pullCommand(stdout io.Writer) *cobra.Command {
 			defer l.Close()
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			if err := l.Fetch(ctx, args[0], progressLines(stdout)); err != nil {
+			if err := l.Fetch(ctx, args[0], progressLines(stdout, asJSON)); err != nil {
 				return err
 			}
 			path, err := l.Path(args[0])
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(stdout, path)
-			return err
+			return say(stdout, asJSON, path, map[string]any{"path": path})
 		},
 	}
 	s.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print each step as JSON, one a line; the last has the path")
 	return c
 }
 
 // progressLines prints how far a fetch is, every two seconds at most: readable
 // in a terminal, in a pipe and in a container's log.
-func progressLines(out io.Writer) func(library.Progress) {
+func progressLines(out io.Writer, asJSON bool) func(library.Progress) {
 	began := time.Now()
 	var last time.Time
 	return func(p library.Progress) {
@@ -79,6 +80,10 @@ func progressLines(out io.Writer) func(library.Progress) {
 			return
 		}
 		last = time.Now()
+		if asJSON {
+			_ = json.NewEncoder(out).Encode(map[string]any{"done_bytes": p.Done, "total_bytes": p.Total}) // the fetch goes on
+			return
+		}
 		left := ""
 		if p.Done > 0 && p.Done < p.Total {
 			rest := time.Duration(float64(time.Since(began)) * float64(p.Total-p.Done) / float64(p.Done))
@@ -126,7 +131,7 @@ func modelsCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	s.flags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	jsonFlag(c, &asJSON)
 	c.AddCommand(removeModelCommand(stdout))
 	return c
 }
@@ -146,10 +151,11 @@ func printModels(out io.Writer, items []library.Item) error {
 
 func removeModelCommand(stdout io.Writer) *cobra.Command {
 	s := &shelf{}
+	asJSON := false
 	c := &cobra.Command{
 		Use:   "rm MODEL",
 		Short: "Remove a model's files: a name (hf:…) or a file as listed",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArgument,
 		RunE: func(_ *cobra.Command, args []string) error {
 			l, err := s.open()
 			if err != nil {
@@ -159,10 +165,10 @@ func removeModelCommand(stdout io.Writer) *cobra.Command {
 			if err := l.Remove(args[0]); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(stdout, "removed", args[0])
-			return err
+			return say(stdout, asJSON, "removed "+args[0], map[string]any{"removed": args[0]})
 		},
 	}
 	s.flags(c)
+	jsonFlag(c, &asJSON)
 	return c
 }

@@ -18,7 +18,7 @@ const passwordFile = "password"
 // passwordCommand makes a new password for the dashboard.
 func passwordCommand(stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use:   "password [--config=FILE] [--state=DIR]",
+		Use:   "password [--json] [--config=FILE] [--state=DIR]",
 		Short: "Make a new password for the dashboard",
 		Long: `Password makes a new password for the dashboard and prints it, once: only its hash
 is kept, in the state directory. A running sidecar takes it within a second; who was
@@ -28,6 +28,7 @@ signed in has to sign in again. From the box itself the dashboard needs none.`,
 			if wantsHelp(args) {
 				return c.Help()
 			}
+			asJSON, args := takeSwitch(args, "json")
 			cfg := config.Default()
 			if err := config.Load(cfg, args, os.Environ()); err != nil {
 				return usageError{err}
@@ -39,8 +40,7 @@ signed in has to sign in again. From the box itself the dashboard needs none.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(stdout, password)
-			return err
+			return say(stdout, asJSON, password, map[string]any{"password": password})
 		},
 	}
 }

@@ -35,7 +35,7 @@ func routesCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	m.flags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	jsonFlag(c, &asJSON)
 	c.AddCommand(removeRouteCommand(stdout))
 	return c
 }
@@ -63,6 +63,7 @@ func printRoutes(out io.Writer, routes []route.Listed) error {
 
 func removeRouteCommand(stdout io.Writer) *cobra.Command {
 	m := &remote{}
+	asJSON := false
 	c := &cobra.Command{
 		Use:   "rm ROUTE",
 		Short: "Forget a route that is no longer declared; its slots go with it",
@@ -71,10 +72,10 @@ func removeRouteCommand(stdout io.Writer) *cobra.Command {
 			if err := m.call(c.Context(), http.MethodDelete, "/api/routes/"+url.PathEscape(args[0]), nil); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(stdout, "%s: forgotten\n", args[0])
-			return err
+			return say(stdout, asJSON, args[0]+": forgotten", map[string]any{"forgotten": args[0]})
 		},
 	}
 	m.flags(c)
+	jsonFlag(c, &asJSON)
 	return c
 }

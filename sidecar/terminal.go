@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
 )
 
 // onTerminal reports whether people read out as it is written.
@@ -52,4 +54,16 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// jsonFlag adds --json to a command.
+func jsonFlag(c *cobra.Command, to *bool) { c.Flags().BoolVar(to, "json", false, "print JSON") }
+
+// say prints what a command has done: a line for people, or JSON.
+func say(out io.Writer, asJSON bool, line string, v any) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(v)
+	}
+	_, err := fmt.Fprintln(out, line)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/signal"
@@ -31,6 +32,7 @@ const (
 
 func topCommand(stdout io.Writer) *cobra.Command {
 	m := &remote{}
+	asJSON := false
 	c := &cobra.Command{
 		Use:   "top",
 		Short: "Show slots, memory, flights and requests, live; one picture in a pipe",
@@ -38,8 +40,8 @@ func topCommand(stdout io.Writer) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt)
 			defer stop()
-			if !onTerminal(stdout) {
-				return topOnce(ctx, m, stdout)
+			if asJSON || !onTerminal(stdout) {
+				return topOnce(ctx, m, stdout, asJSON)
 			}
 			fmt.Fprint(stdout, enterScreen)
 			defer fmt.Fprint(stdout, leaveScreen)
@@ -47,6 +49,7 @@ func topCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	m.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print one picture as JSON")
 	return c
 }
 
@@ -106,8 +109,13 @@ func (p *picture) apply(name, data string) error {
 	return nil
 }
 
+// sorted is the slots by name.
+func (p *picture) sorted() []shown {
+	return slices.SortedFunc(maps.Values(p.slots), func(a, b shown) int { return strings.Compare(a.ID, b.ID) })
+}
+
 // topOnce prints one picture.
-func topOnce(ctx context.Context, m *remote, out io.Writer) error {
+func topOnce(ctx context.Context, m *remote, out io.Writer, asJSON bool) error {
 	events, err := m.follow(ctx, "/api/events")
 	if err != nil {
 		return err
@@ -128,6 +136,11 @@ func topOnce(ctx context.Context, m *remote, out io.Writer) error {
 		if err := m.call(ctx, http.MethodGet, path, into); err != nil {
 			return err
 		}
+	}
+	if asJSON {
+		return json.NewEncoder(out).Encode(map[string]any{
+			"slots": p.sorted(), "memory": p.memory, "flights": p.flights, "requests": last.Requests,
+		})
 	}
 	p.requests = last.Requests[max(0, len(last.Requests)-topRequests):]
 	return p.print(out, time.Now())
@@ -240,14 +253,7 @@ func (p *picture) print(out io.Writer, now time.Time) error {
 	fmt.Fprintf(out, "hal0  %s  %d slots, %d in flight\n\n", now.Format(time.TimeOnly), len(p.slots), p.flights.Total)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SLOT\tSTATE\tMODEL\tLEASES\tWAITING\tMEMORY\tSINCE\t")
-	for _, id := range slices.Sorted(func(yield func(string) bool) {
-		for id := range p.slots {
-			if !yield(id) {
-				return
-			}
-		}
-	}) {
-		s := p.slots[id]
+	for _, s := range p.sorted() {
 		var bytes int64
 		for _, m := range s.Memory {
 			bytes += m.Bytes

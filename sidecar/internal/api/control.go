@@ -69,6 +69,17 @@ func (s *Server) move(do mover) http.HandlerFunc {
 	}
 }
 
+// pin answers pin and unpin.
+func (s *Server) pin(want bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if _, err := s.cfg.Routes.Pin(r.Context(), r.PathValue("id"), want); err != nil {
+			fail(w, requestID(r), wire.FamilyPlain, asFailure(err))
+			return
+		}
+		s.slot(w, r)
+	}
+}
+
 func (s *Server) routes(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"routes": s.cfg.Routes.View().Listing(time.Now())})
 }

@@ -165,6 +165,22 @@ func TestSlotsAreDescribed(t *testing.T) {
 	}
 }
 
+func TestPinIsShown(t *testing.T) {
+	_, h := control(t)
+	for _, c := range []struct {
+		verb string
+		want string
+		code int
+	}{{"pin", `"pin":true,"pin_by_hand":true`, 200}, {"unpin", `"engine":"demo","routes"`, 200}} {
+		if w := ask(h, "127.0.0.1", "POST", "/api/slots/a/"+c.verb, ""); w.Code != c.code || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %d %s", c.verb, w.Code, w.Body)
+		}
+	}
+	if w := ask(h, "127.0.0.1", "POST", "/api/slots/b/pin", ""); w.Code != 404 {
+		t.Errorf("a slot that is not: %d", w.Code)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, h := control(t)
@@ -178,6 +194,10 @@ func TestEvents(t *testing.T) {
 		synctest.Wait()
 		s.cfg.Slots.(*fakeSlots).changes <- slot.Snapshot{ID: "a", State: slot.Starting}
 		s.history.add(Answered{ID: "second", Outcome: "failed"})
+		synctest.Wait()
+		if _, err := s.cfg.Routes.Pin(ctx, "a", true); err != nil { // what is declared is shown anew
+			t.Error(err)
+		}
 		time.Sleep(1500 * time.Millisecond)
 		cancel()
 		<-done
@@ -188,7 +208,7 @@ func TestEvents(t *testing.T) {
 				names = append(names, name)
 			}
 		}
-		if got := strings.Join(names, " "); got != "hello request slot request flights" && got != "hello request request slot flights" {
+		if got := strings.Join(names, " "); got != "hello request slot request slot flights" && got != "hello request request slot slot flights" {
 			t.Errorf("events are %s", got)
 		}
 	})

@@ -15,6 +15,7 @@ type described struct {
 	Context      int64    `json:"context,omitempty"`
 	Device       string   `json:"device,omitempty"`
 	Pin          bool     `json:"pin,omitempty"`
+	PinByHand    bool     `json:"pin_by_hand,omitempty"` // Pin was said by hand, not declared
 	Priority     int64    `json:"priority,omitempty"`
 	Routes       []string `json:"routes,omitempty"`
 }
@@ -28,7 +29,7 @@ func describe(snap slot.Snapshot, declared []route.Slot) described {
 		}
 		m := s.Model
 		d.Model, d.Engine, d.Aliases, d.Capabilities = m.Model, m.Engine, m.Aliases, m.Capabilities
-		d.Context, d.Device, d.Pin, d.Priority, d.Routes = m.Context, m.Device, m.Pin, m.Priority, s.Routes
+		d.Context, d.Device, d.Pin, d.PinByHand, d.Priority, d.Routes = m.Context, m.Device, m.Pin, s.ByHand, m.Priority, s.Routes
 	}
 	return d
 }

@@ -35,6 +35,8 @@ func Entries() []Entry {
 		{"POST /api/slots/{id}/load", AccessOperator, "Brings the slot up and answers when it is.", func(s *Server) http.HandlerFunc { return s.move(s.cfg.Slots.Load) }},
 		{"POST /api/slots/{id}/unload", AccessOperator, "Sends the slot's engine away and answers when it is gone.", func(s *Server) http.HandlerFunc { return s.move(s.cfg.Slots.Unload) }},
 		{"POST /api/slots/{id}/restart", AccessOperator, "Both, one after the other.", func(s *Server) http.HandlerFunc { return s.move(s.cfg.Slots.Restart) }},
+		{"POST /api/slots/{id}/pin", AccessOperator, "Keeps the slot up: it is neither unloaded when idle nor for another slot's sake. Holds over a restart, and wins over the declaration.", func(s *Server) http.HandlerFunc { return s.pin(true) }},
+		{"POST /api/slots/{id}/unpin", AccessOperator, "Ends that, also where the slot is declared as pinned.", func(s *Server) http.HandlerFunc { return s.pin(false) }},
 		{"GET /api/events", AccessOperator, "Events that go on: `hello` with every slot, then `slot`, `request` and `flights`.", method((*Server).events)},
 		{"GET /api/devices", AccessOperator, "Devices, their memory and what is reserved of it.", method((*Server).devices)},
 		{"GET /api/flights", AccessOperator, "The flights under way, not fresher than a second.", method((*Server).flights)},

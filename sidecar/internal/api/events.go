@@ -22,6 +22,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	for _, a := range past {
 		out.event("request", a)
 	}
+	view := s.cfg.Routes.View()
 	beat, look := time.NewTicker(keepAlive), time.NewTicker(boardEvery)
 	defer beat.Stop()
 	defer look.Stop()
@@ -33,6 +34,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			out.event("slot", describe(snap, s.cfg.Routes.View().Slots()))
+		case <-view.Replaced(): // what is declared, or pinned
+			view = s.cfg.Routes.View()
+			for _, one := range s.all() {
+				out.event("slot", one)
+			}
 		case a := <-coming:
 			out.event("request", a)
 		case now := <-look.C:

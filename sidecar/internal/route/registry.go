@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -39,16 +40,17 @@ type request struct {
 // New starts a registry with what the store remembers.
 func New(cfg Config) *Registry {
 	r := &Registry{cfg: cfg, inbox: make(chan request), quit: make(chan struct{}), done: make(chan struct{})}
-	t := table{entries: map[string]Entry{}}
+	t := table{entries: map[string]Entry{}, pins: map[string]bool{}}
 	if cfg.Store != nil {
-		entries, err := cfg.Store.Load()
+		kept, err := cfg.Store.Load()
 		if err != nil {
 			cfg.Log.Warn("routes of the last run are lost; they come back as they are declared", "error", err)
 		}
-		for _, e := range entries {
+		for _, e := range kept.Routes {
 			t.entries[e.Route.Name] = e
 			t.seq = max(t.seq, e.Seq)
 		}
+		maps.Copy(t.pins, kept.Pins)
 	}
 	view := newView(t, cfg.Check, time.Now())
 	r.tell(view, &View{})
@@ -68,6 +70,12 @@ func (r *Registry) Put(ctx context.Context, route wire.Route, own bool) (*View, 
 // Learn takes one model of a route that nobody has declared yet.
 func (r *Registry) Learn(ctx context.Context, name string, m wire.Model) (*View, error) {
 	return r.apply(ctx, func(t table) table { return t.learn(name, m, time.Now()) })
+}
+
+// Pin says by hand whether a slot stays. It holds over a restart and wins over
+// the declaration; what the declaration says itself is not kept.
+func (r *Registry) Pin(ctx context.Context, slot string, want bool) (*View, error) {
+	return r.apply(ctx, func(t table) table { return t.pin(slot, want) })
 }
 
 // Remove forgets a route.
@@ -131,10 +139,10 @@ func (r *Registry) save(t table) {
 	if r.cfg.Store == nil {
 		return
 	}
-	var keep []Entry
+	keep := Kept{Pins: t.pins}
 	for _, e := range t.ordered() {
 		if !e.Own && !e.Learned {
-			keep = append(keep, e)
+			keep.Routes = append(keep.Routes, e)
 		}
 	}
 	if err := r.cfg.Store.Save(keep); err != nil {

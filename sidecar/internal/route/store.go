@@ -10,34 +10,40 @@ import (
 	"github.com/google/renameio/v2/maybe"
 )
 
-// Store keeps entries over a restart.
+// Kept is what outlives a restart.
+type Kept struct {
+	Routes []Entry         `json:"routes"`
+	Pins   map[string]bool `json:"pins,omitempty"` // by slot, as said by hand
+}
+
+// Store keeps routes over a restart.
 type Store interface {
-	Load() ([]Entry, error)
-	Save([]Entry) error
+	Load() (Kept, error)
+	Save(Kept) error
 }
 
 // File is a Store in one JSON file, replaced as a whole.
 type File string
 
 // Load reads the file; one that is not there holds nothing.
-func (f File) Load() ([]Entry, error) {
+func (f File) Load() (Kept, error) {
 	b, err := os.ReadFile(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return Kept{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read routes: %w", err)
+		return Kept{}, fmt.Errorf("read routes: %w", err)
 	}
-	var entries []Entry
-	if err := json.Unmarshal(b, &entries); err != nil {
-		return nil, fmt.Errorf("read routes %s: %w", f, err)
+	var kept Kept
+	if err := json.Unmarshal(b, &kept); err != nil {
+		return Kept{}, fmt.Errorf("read routes %s: %w", f, err)
 	}
-	return entries, nil
+	return kept, nil
 }
 
 // Save replaces the file.
-func (f File) Save(entries []Entry) error {
-	b, err := json.MarshalIndent(entries, "", " ")
+func (f File) Save(kept Kept) error {
+	b, err := json.MarshalIndent(kept, "", " ")
 	if err != nil {
 		return fmt.Errorf("write routes: %w", err)
 	}

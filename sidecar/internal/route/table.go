@@ -1,6 +1,7 @@
 package route
 
 import (
+	"maps"
 	"sort"
 	"time"
 
@@ -22,19 +23,34 @@ const StaleAfter = 24 * time.Hour
 // Stale reports whether nobody has confirmed the entry for StaleAfter.
 func (e Entry) Stale(now time.Time) bool { return !e.Own && now.Sub(e.Confirmed) > StaleAfter }
 
-// table is every entry by name. Its methods return a new table and leave the
+// table is every entry by name, and what was said by hand about slots. Its methods return a new table and leave the
 // receiver alone.
 type table struct {
 	entries map[string]Entry
 	seq     uint64
+	pins    map[string]bool // by slot; wins over what is declared
 }
 
 func (t table) clone() table {
-	c := table{entries: make(map[string]Entry, len(t.entries)), seq: t.seq}
-	for k, v := range t.entries {
-		c.entries[k] = v
+	return table{entries: maps.Clone(t.entries), seq: t.seq, pins: maps.Clone(t.pins)}
+}
+
+// pin keeps what was said by hand about a slot, unless it is what is declared
+// anyway.
+func (t table) pin(slot string, want bool) table {
+	c := t.clone()
+	for _, e := range c.ordered() {
+		for _, m := range e.Route.Models {
+			if m.Slot != slot {
+				continue
+			}
+			if delete(c.pins, slot); m.Pin != want {
+				c.pins[slot] = want
+			}
+			return c
+		}
 	}
-	return c
+	return t
 }
 
 // put takes a whole declaration. An older instance never replaces a newer one;

@@ -15,6 +15,7 @@ type Slot struct {
 	Routes      []string // ascending by age
 	Preload     bool     // asked for, by a route that is not stale
 	Own         bool     // the sidecar's own file declares it
+	ByHand      bool     // Model.Pin was said by hand, not declared
 }
 
 // View is an immutable picture of the registry.
@@ -66,6 +67,12 @@ func newView(t table, check Check, now time.Time) *View {
 		v.routes[e.Route.Name] = e
 		for _, m := range e.Route.Models {
 			v.add(e, m, check, now)
+		}
+	}
+	for i := range v.slots {
+		s := &v.slots[i]
+		if pin, said := t.pins[s.Model.Slot]; said {
+			s.Model.Pin, s.ByHand = pin, true
 		}
 	}
 	return v

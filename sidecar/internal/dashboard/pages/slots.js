@@ -95,6 +95,7 @@ export class Slots {
     fact('Working', s.pid ? `${s.leases} of ${s.parallel}` : '');
     fact('Waiting', s.waiting ? count(s.waiting, 'request') : '');
     fact('Memory', (s.memory || []).map((m) => `${size(m.bytes)} on ${m.device}`).join(', '));
+    fact('Pinned', pinOf(s));
     fact('Device', s.device === 'auto' ? '' : s.device);
     fact('Context', s.context ? `${s.context} tokens` : '');
     fact('Also called', (s.aliases || []).join(', '));
@@ -139,7 +140,7 @@ export class Slots {
     const { slot: s, root } = card;
     const down = ['offline', 'error'].includes(s.state);
     const gone = {
-      load: !down, unload: down, restart: down || s.state === 'unloading',
+      load: !down, unload: down, restart: down || s.state === 'unloading', pin: s.pin, unpin: !s.pin,
       chat: Boolean(s.capabilities?.length) && !s.capabilities.includes('chat'), logs: false,
     };
     const focused = root.contains(document.activeElement) && document.activeElement;
@@ -169,6 +170,9 @@ export class Slots {
     }
   }
 }
+
+/** What is said of a slot's pin; "" = nothing. */
+const pinOf = (s) => (s.pin_by_hand ? (s.pin ? 'by hand' : 'no, by hand') : (s.pin ? 'as declared' : ''));
 
 /** How far a slot is on its way up: part is null where nobody knows. */
 export function progressOf(s, now) {
