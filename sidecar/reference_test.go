@@ -33,6 +33,7 @@ func TestReference(t *testing.T) {
 	writeCommands(&b)
 	writeKeys(t, &b)
 	writeLabels(&b)
+	writeStates(&b)
 	writeCodes(&b)
 	writeEntries(&b)
 	writeMetrics(&b)
@@ -131,6 +132,13 @@ func lower(s string) string {
 	r := []rune(s)
 	r[0] = unicode.ToLower(r[0])
 	return string(r)
+}
+
+func writeStates(out io.Writer) {
+	fmt.Fprint(out, "\n## The states of a slot\n\nWhat moves a slot from one to another: [the life of a slot](internal/slot/lifecycle.md), generated as well.\n\n")
+	for _, name := range metrics.StateNames() {
+		fmt.Fprintf(out, "- `%s`\n", name)
+	}
 }
 
 func writeCodes(out io.Writer) {

@@ -80,6 +80,11 @@ func (s *Sidecar) State() string { return s.state }
 // SetState is State's setter.
 func (s *Sidecar) SetState(dir string) { s.state = dir }
 
+// SetModels has the models directory elsewhere, from the next start on.
+func (s *Sidecar) SetModels(dir string) {
+	s.args = append(slices.DeleteFunc(s.args, func(a string) bool { return strings.HasPrefix(a, "--models=") }), "--models="+dir)
+}
+
 // ConfigFile is hal0.yml. A running sidecar reads it when it changes.
 func (s *Sidecar) ConfigFile() string { return filepath.Join(s.dir, "hal0.yml") }
 
