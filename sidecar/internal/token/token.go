@@ -22,16 +22,12 @@ import (
 // Overlap is how long a token that was replaced is still taken.
 const Overlap = 2 * wire.Window
 
-// recheck is how often the file's time of change is looked at.
-const recheck = time.Second
-
 // File is a token in a file. Make it with Open.
 type File struct {
 	path string
 
 	mu      sync.Mutex // guards what follows
-	checked time.Time
-	changed time.Time // the file's own time of change
+	changed time.Time  // the file's own time of change
 	current string
 	former  string // "" = none
 	until   time.Time
@@ -50,7 +46,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.current, f.changed, f.checked = s, changed, time.Now()
+	f.current, f.changed = s, changed
 	return f, nil
 }
 
@@ -58,23 +54,21 @@ func Open(path string) (*File, error) {
 func (f *File) Path() string { return f.path }
 
 // Tokens returns every token that is taken now, the current one first. A file
-// that was replaced is read again; one that cannot be read changes nothing.
+// that was replaced is read again, at once, since the plugin does so too; one
+// that cannot be read changes nothing.
 func (f *File) Tokens() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
-	if now.Sub(f.checked) >= recheck {
-		f.checked = now
-		f.refreshLocked(now)
-	}
+	f.refreshLocked(now)
 	if f.former != "" && now.Before(f.until) {
 		return []string{f.current, f.former}
 	}
 	return []string{f.current}
 }
 
-// refreshLocked is a stat in the common case: cheap enough to do under the lock
-// that makes it happen once.
+// refreshLocked is a stat in the common case, which is cheap enough to do for
+// each request, and under the lock.
 func (f *File) refreshLocked(now time.Time) {
 	info, err := os.Stat(f.path)
 	if err != nil || info.ModTime().Equal(f.changed) {
