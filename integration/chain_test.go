@@ -48,6 +48,7 @@ var logged = []string{
 
 // Traefik's own middlewares before and after the plugin.
 func TestMiddlewareOrder(t *testing.T) {
+	t.Parallel()
 	bed.Tool(t, "traefik")
 	s := bed.NewSidecar(t, "").Start()
 	auth := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -122,6 +122,7 @@ func (e *example) wantPage(t *testing.T, host, path string, status int, has stri
 }
 
 func TestExampleFile(t *testing.T) {
+	t.Parallel()
 	e, certificates, secure := newExample(t), t.TempDir(), bed.Port(t)
 	for _, line := range strings.Split(strings.TrimSpace(snippet(t, "sh", "openssl")), "\n") {
 		cmd := exec.Command("sh", "-c", line)
@@ -145,6 +146,7 @@ func TestExampleFile(t *testing.T) {
 }
 
 func TestExampleLabels(t *testing.T) {
+	t.Parallel()
 	const override = "docker-compose.override.yml"
 	dir := t.TempDir()
 	for name, from := range map[string]string{"docker-compose.yml": filepath.Join(bed.Root(), "docker-compose.yml"), override: below("labels/" + override)} {
@@ -181,6 +183,7 @@ func TestExampleLabels(t *testing.T) {
 }
 
 func TestExampleKV(t *testing.T) {
+	t.Parallel()
 	redis := miniredis.RunT(t)
 	e := newExample(t, "--providers.redis.endpoints="+redis.Addr())
 	for _, line := range strings.Split(e.text(t, "kv/hal0.redis"), "\n") {
@@ -202,6 +205,7 @@ func TestExampleKV(t *testing.T) {
 // The Traefik of somebody who has one: its other routes are served beside ours,
 // and also when the plugin is not there.
 func TestExampleExistingTraefik(t *testing.T) {
+	t.Parallel()
 	other := says(t, "other")
 	static := "api: {insecure: true}\nproviders: {file: {directory: dynamic}}\nentryPoints: {web: {address: \":8080\"}, traefik: {address: \"%s\"}}\n"
 	for name, module := range map[string]string{"with the plugin": "github.com/hal0-dev/hal0", "without": "github.com/hal0-dev/nowhere"} {

@@ -9,6 +9,7 @@ import (
 // FastProxy tells of a lost sidecar in other ways than the standard proxy; the
 // ending is the same.
 func TestSidecarKilledUnderFastProxy(t *testing.T) {
+	t.Parallel()
 	bed.Tool(t, "traefik")
 	s := bed.NewSidecar(t, "").Start()
 	e := bed.NewEdge(t, s, manyModels, "--experimental.fastproxy=true")

@@ -116,6 +116,7 @@ func tunnel(t *testing.T, w http.ResponseWriter, to string) {
 // serves a route with it. Without a catalogue in reach Traefik does not load such
 // a plugin, even where it has the archive: offline is for local plugins.
 func TestPluginFromTheCatalogue(t *testing.T) {
+	t.Parallel()
 	bed.Tool(t, "traefik")
 	proxy, authority := catalogue(t, archive(t))
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

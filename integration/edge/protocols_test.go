@@ -34,12 +34,14 @@ func spoken(t *testing.T, set func(*http.Protocols)) *http.Client {
 
 // Endings are right over HTTP/2 with TLS.
 func TestEndingsOverHTTP2(t *testing.T) {
+	t.Parallel()
 	client := spoken(t, func(p *http.Protocols) { p.SetHTTP2(true) })
 	casetest.Run(t, endings(t), real{flags: []string{"--entrypoints.web.http.tls=true"}, client: client, secure: true})
 }
 
 // Endings are right over HTTP/2 without TLS.
 func TestEndingsOverH2C(t *testing.T) {
+	t.Parallel()
 	client := spoken(t, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 	casetest.Run(t, endings(t), real{client: client})
 }
@@ -48,6 +50,7 @@ func TestEndingsOverH2C(t *testing.T) {
 // means for: it does not notice that a client leaves, and it may wait for ever
 // for a server that has closed the connection before it answered.
 func TestEndingsUnderFastProxy(t *testing.T) {
+	t.Parallel()
 	cases := endings(t, "the client leaves a stream", "closed before an answer")
 	casetest.Run(t, cases, real{flags: []string{"--experimental.fastproxy=true"}})
 }

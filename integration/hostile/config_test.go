@@ -62,6 +62,7 @@ http:
 // Bar 6: configurations of whoever means harm, each as a route of its own in one
 // Traefik. None reaches an engine, a secret or another route.
 func TestBar6HostileConfigurations(t *testing.T) {
+	t.Parallel()
 	cases, err := load[Config]("testdata/configurations.json")
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ const patience = 30 * time.Second
 // Bar 6: requests of whoever means harm. None reaches an engine, a secret, a
 // declaration or another route, and each is answered as its case says.
 func TestBar6HostileRequests(t *testing.T) {
+	t.Parallel()
 	attacks, err := load[Attack]("testdata/requests/*.json")
 	if err != nil {
 		t.Fatal(err)
