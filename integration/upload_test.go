@@ -208,3 +208,25 @@ func TestWaitingUploadLeavesNothing(t *testing.T) {
 		t.Errorf("%d files are left", len(left))
 	}
 }
+
+// A client that is in the middle of its upload does not keep the sidecar from
+// ending.
+func TestStopDuringUpload(t *testing.T) {
+	s := bed.NewSidecar(t, route(uploadModels)).Start()
+	from, to := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _, _ = transcription(addr(s), recording{body: from}, -1) // whatever it is told
+	}()
+	if _, err := io.Copy(to, record("never", 30<<20, 0, nil).body); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if code := s.Stop(); code != 0 {
+		t.Errorf("the sidecar ended with %d", code)
+	}
+	within(t, "stop", time.Since(began), 8*time.Second) // of the 10 that an answered client may go on sending
+	to.Close()
+	<-done
+}

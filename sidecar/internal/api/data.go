@@ -95,32 +95,31 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, v *visit, p wire.
 		}
 		return
 	}
-	aborted := true // what a panic leaves
-	defer func() { over(aborted) }()
-	if aborted = s.answer(w, r, v, &ask, p); aborted {
+	t := told{Aborted: true} // what a panic leaves
+	defer func() { over(t.Aborted || t.Code == wire.CodeShutdown) }()
+	if t = s.answer(w, r, v, &ask, p); t.Aborted {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// answer reports whether the answer has to be broken off, because nothing in it
-// says that it is not whole.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, ask *relay.Request, p wire.Proof) (abort bool) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, ask *relay.Request, p wire.Proof) told {
 	whole := time.Now()
 	sub, err := s.cfg.Relay.Open(r.Context(), *ask)
 	if err != nil {
+		f := asFailure(err)
 		if r.Context().Err() == nil {
-			s.turnAway(w, v, asFailure(err))
+			s.turnAway(w, v, f)
 		}
-		return false
+		return told{Code: f.Code}
 	}
 	ask.Body = nil // the flight keeps it as long as it needs it
-	told := reply(w, r, sub, replyOptions{
+	t := reply(w, r, sub, replyOptions{
 		Family: ask.Endpoint.Family, RequestID: ask.ID, Slot: ask.Slot, Whole: whole,
 		CommitAfter: time.Duration(p.CommitAfterMS) * time.Millisecond,
 		Heartbeat:   time.Duration(p.HeartbeatMS) * time.Millisecond,
 	})
-	s.finish(v, answered(*ask, p, told, whole))
-	return told.Aborted
+	s.finish(v, answered(*ask, p, t, whole))
+	return t
 }
 
 // asFailure is what a client is told of an error.
@@ -137,8 +136,9 @@ func asFailure(err error) wire.Failure {
 
 // readBody reads the whole body, or as much of a form as is needed to go on;
 // each read may take bodyIdle. The plugin has bounded it already. over must be
-// called when the request is answered, or its answer broken off.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, ask *relay.Request) (over func(aborted bool), err error) {
+// called when the request is answered; cut says that nobody waits for the client
+// to send the rest.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, ask *relay.Request) (over func(cut bool), err error) {
 	body := &patient{r: r.Body, control: http.NewResponseController(w)}
 	if !ask.Endpoint.Multipart {
 		ask.Body, err = io.ReadAll(body)
@@ -152,7 +152,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, ask *relay.Req
 		return func(bool) {}, err
 	}
 	ask.Upload = upload
-	return func(aborted bool) { body.finish(upload, aborted || r.Context().Err() != nil) }, nil
+	return func(cut bool) { body.finish(upload, cut || r.Context().Err() != nil) }, nil
 }
 
 // unread is the failure for a body that could not be read.

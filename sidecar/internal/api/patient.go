@@ -61,16 +61,16 @@ func (p *patient) stop() {
 	_ = p.control.SetReadDeadline(time.Now())
 }
 
-// finish ends the reading of an upload: at once where nobody waits for an
-// answer. A client that is still sending gets its answer, and time to send the
-// rest, since it looks at the answer only then.
-func (p *patient) finish(u *relay.Upload, gone bool) {
+// finish ends the reading of an upload, at once if it is to be cut. A client
+// that is still sending gets its answer, and time to send the rest, since it
+// looks at the answer only then.
+func (p *patient) finish(u *relay.Upload, cut bool) {
 	select {
 	case <-u.Done():
 		return
 	default:
 	}
-	if gone {
+	if cut {
 		p.stop()
 	} else {
 		_ = p.control.Flush()
