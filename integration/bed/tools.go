@@ -150,3 +150,16 @@ func versions(t testing.TB, name string) []string {
 	t.Fatalf("integration/versions has no %s", name)
 	return nil
 }
+
+// Axe is the text of axe, which judges how accessible a page is; or it skips the
+// test.
+func Axe(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join("node", "axe-"+versions(t, "AXE")[0])
+	Tool(t, filepath.Join(dir, "done"))
+	b, err := os.ReadFile(filepath.Join(Cache(), dir, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -21,12 +21,9 @@ type described struct {
 }
 
 // describe adds to a snapshot what the routes declare.
-func describe(snap slot.Snapshot, declared []route.Slot) described {
+func describe(snap slot.Snapshot, v *route.View) described {
 	d := described{Snapshot: snap}
-	for _, s := range declared {
-		if s.Model.Slot != snap.ID {
-			continue
-		}
+	if s, ok := v.Slot(snap.ID); ok {
 		m := s.Model
 		d.Model, d.Engine, d.Aliases, d.Capabilities = m.Model, m.Engine, m.Aliases, m.Capabilities
 		d.Context, d.Device, d.Pin, d.PinByHand, d.Priority, d.Routes = m.Context, m.Device, m.Pin, s.ByHand, m.Priority, s.Routes
@@ -36,10 +33,10 @@ func describe(snap slot.Snapshot, declared []route.Slot) described {
 
 // all describes every slot.
 func (s *Server) all() []described {
-	declared := s.cfg.Routes.View().Slots()
+	view := s.cfg.Routes.View()
 	list := []described{}
 	for _, snap := range s.cfg.Slots.Snapshot() {
-		list = append(list, describe(snap, declared))
+		list = append(list, describe(snap, view))
 	}
 	return list
 }

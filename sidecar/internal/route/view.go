@@ -111,6 +111,15 @@ func (v *View) add(e Entry, m wire.Model, check Check, now time.Time) {
 // Slots returns every slot of the box, the oldest route's first.
 func (v *View) Slots() []Slot { return v.slots }
 
+// Slot returns one of them.
+func (v *View) Slot(id string) (Slot, bool) {
+	i, ok := v.index[id]
+	if !ok {
+		return Slot{}, false
+	}
+	return v.slots[i], true
+}
+
 // Problems returns the models that got no slot, in the order of the routes.
 func (v *View) Problems() []Problem { return v.problems }
 

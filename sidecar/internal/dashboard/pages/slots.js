@@ -130,7 +130,8 @@ export class Slots {
       text = `${s.error.message} (${s.error.code}${s.error.exit?.class ? `, ${s.error.exit.class}` : ''})`;
       if (s.failures > 1) text += ` — ${s.failures} times in a row`;
     }
-    if (!['error', 'offline'].includes(s.state) && !card.failure) text = '';
+    const over = s.state === 'offline' && !s.failures; // it has worked since
+    if ((over || !['error', 'offline'].includes(s.state)) && !card.failure) text = '';
     else if (s.state === 'offline' && text && !card.failure) text = `Last time: ${text}`;
     part('error').textContent = text;
     part('error').hidden = !text;
