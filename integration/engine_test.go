@@ -127,6 +127,12 @@ func (b *box) first(t *testing.T) {
 	if said := strings.TrimSpace(text(t, out)); said != counted || !strings.HasSuffix(out, "data: [DONE]") {
 		t.Errorf("curl printed %q", out)
 	}
+	for path, status := range map[string]int{"/": http.StatusOK, "/api/slots": http.StatusUnauthorized} {
+		page := bed.Open(t, bed.Request{Addr: "127.0.0.1:8080", Host: "hal0.lan", Method: http.MethodGet, Path: path, Dial: b.e.Dial})
+		if page.Status != status {
+			t.Errorf("the dashboard's %s: %d %s", path, page.Status, page.Body())
+		}
+	}
 }
 
 // Every container's process 1 is killed, with two streams open: each client gets
@@ -191,6 +197,11 @@ func (b *box) moved(t *testing.T) {
 // they are pretended.
 func (b *box) flavoured(t *testing.T) {
 	b.t = t
+	t.Run("no-socket", func(t *testing.T) {
+		b.t = t
+		b.e.Project(b.env, append(b.files[:1:1], "examples/no-socket/override.yml")...).Compose("up", "--detach", "--wait", "--remove-orphans")
+		b.wantCounted()
+	})
 	for _, name := range compose.Flavours() {
 		t.Run(name, func(t *testing.T) {
 			b.t = t

@@ -61,6 +61,20 @@ func TestFlavours(t *testing.T) {
 	}
 }
 
+// Without Docker's socket nothing is left of it.
+func TestNoSocket(t *testing.T) {
+	p, err := Load(t.Context(), bed.Root(), nil, file, "examples/no-socket/override.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range Check(p) {
+		t.Error(problem)
+	}
+	if text, err := p.MarshalYAML(); err != nil || strings.Contains(string(text), "socket-proxy") || strings.Contains(string(text), "docker.sock") {
+		t.Errorf("the socket is still there: %v\n%s", err, text)
+	}
+}
+
 // One build of llama.cpp is named wherever one is.
 func TestOneBuildOfLlama(t *testing.T) {
 	named := regexp.MustCompile(`llama\.cpp:server-\S*?(b[0-9]+)`)
