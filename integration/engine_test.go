@@ -53,7 +53,7 @@ func newBox(t testing.TB) *box {
 		t.Fatal(err)
 	}
 	e.Import("stand-in:traefik", docker.Traefik(t))
-	e.Import("stand-in:llama", docker.Llama(t, "count.gguf", "slow.gguf"))
+	e.Import("stand-in:llama", e.Llama("count.gguf", "slow.gguf"))
 	e.Import("stand-in:go", e.Compiler(bed.Hal0(t)))
 	e.Build("hal0:local", "--build-arg", "GO_IMAGE=stand-in:go", "--build-arg", "LLAMA_IMAGE=stand-in:llama")
 	env := []string{"TRAEFIK_IMAGE=stand-in:traefik", "HAL0_MODEL=count.gguf"}
@@ -186,10 +186,26 @@ func (b *box) moved(t *testing.T) {
 			if left := b.e.Running(); len(left) > 0 {
 				t.Errorf("%v left %v", step, left)
 			}
+			if step[0] == "stop" {
+				b.kept(t)
+			}
 			continue
 		}
 		b.back()
 		b.wantCounted()
+	}
+}
+
+// kept copies what the sidecar keeps and puts it back, as examples/operations.md
+// says.
+func (b *box) kept(t *testing.T) {
+	was := b.e.Volume("hal0_state", "learned.json")
+	tar := []string{"run", "--rm", "--no-deps", "-T", "--entrypoint", "tar", "sidecar", "-C", "/state"}
+	all := b.Compose(append(tar, "-c", ".")...)
+	b.e.Empty("hal0_state")
+	b.Fed(strings.NewReader(all), append(tar, "-x")...)
+	if is := b.e.Volume("hal0_state", "learned.json"); string(is) != string(was) {
+		t.Errorf("the copy says %s, want %s", is, was)
 	}
 }
 
@@ -207,12 +223,17 @@ func (b *box) flavoured(t *testing.T) {
 			b.t = t
 			b.e.Docker("tag", "hal0:local", "hal0-"+name+":local")
 			p := b.e.Project(append(b.env, "RENDER_GID=109"), append(b.files, "examples/"+name+".yml")...)
-			p.Compose("up", "--detach", "--wait")
+			start := []string{"up", "--detach", "--wait"}
+			if !bed.Long() {
+				start = append(start, "sidecar") // what is there goes on
+			}
+			p.Compose(start...)
 			given := b.e.Docker("inspect", "--format", "{{.HostConfig.Devices}} {{.HostConfig.DeviceRequests}}", p.Compose("ps", "--quiet", "sidecar"))
 			if want := map[bool]string{true: "gpu", false: "/dev/dri"}[name == "cuda"]; !strings.Contains(given, want) {
 				t.Errorf("the sidecar has %s, want %s", given, want)
 			}
 			if name != "intel" { // whose model names a device that is not there
+				b.back()
 				b.wantCounted()
 			}
 		})
@@ -231,8 +252,7 @@ func (b *box) built(t *testing.T) {
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
 		b.e.Import("stand-in:go", b.e.Compiler(bed.Stripped(t, arch)))
-		b.e.Import("stand-in:base", docker.Image{Platform: "linux/" + arch})
-		b.e.Build("hal0:"+arch, "--platform", "linux/"+arch, "--build-arg", "GO_IMAGE=stand-in:go", "--build-arg", "LLAMA_IMAGE=stand-in:base")
+		b.e.Build("hal0:"+arch, "--platform", "linux/"+arch, "--build-arg", "GO_IMAGE=stand-in:go", "--build-arg", "LLAMA_IMAGE=scratch")
 		if got := b.e.Docker("inspect", "--format", "{{.Architecture}}", "hal0:"+arch); got != arch {
 			t.Errorf("the image is for %s, want %s", got, arch)
 		}

@@ -21,8 +21,6 @@ type Image struct {
 	Files   map[string]string // path in the image: file here
 	Scripts map[string]string // path in the image: text
 	Changes []string          // as in a Dockerfile
-	// Platform is for whose processor it says it is, "" = this machine's.
-	Platform string
 }
 
 // Import makes an image of one layer.
@@ -31,9 +29,6 @@ func (e *Engine) Import(name string, i Image) {
 	read, write := io.Pipe()
 	go func() { write.CloseWithError(i.write(write)) }()
 	args := []string{"import"}
-	if i.Platform != "" {
-		args = append(args, "--platform", i.Platform)
-	}
 	for _, c := range i.Changes {
 		args = append(args, "--change", c)
 	}
@@ -94,10 +89,12 @@ func (e *Engine) Compiler(binary string) Image {
 	}
 }
 
-// Llama is an image with the real llama-server in /app, and with models in the
-// folder that becomes the volume.
-func Llama(t testing.TB, models ...string) Image {
-	i := Image{Files: map[string]string{}, Changes: []string{path}}
+// Llama is an image with the real llama-server in /app, with models in the
+// folder that becomes the volume, and with tar, as the published one has it.
+func (e *Engine) Llama(models ...string) Image {
+	t := e.t
+	t.Helper()
+	i := Image{Files: map[string]string{"bin/tar": filepath.Join(e.prefix, "bin/busybox")}, Changes: []string{path}}
 	server, err := filepath.EvalSymlinks(bed.Tool(t, "llama-server"))
 	if err != nil {
 		t.Fatal(err)

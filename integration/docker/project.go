@@ -1,11 +1,14 @@
 package docker
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hal0-dev/hal0/integration/bed"
 )
@@ -26,35 +29,44 @@ func (e *Engine) Project(env []string, files ...string) *Project {
 // Compose runs Compose and returns what it printed.
 func (p *Project) Compose(args ...string) string {
 	p.e.t.Helper()
+	return p.Fed(nil, args...)
+}
+
+// Fed is Compose with something to read.
+func (p *Project) Fed(in io.Reader, args ...string) string {
+	p.e.t.Helper()
 	all := []string{"--ansi=never", "--project-directory", bed.Root()}
 	for _, f := range p.files {
 		all = append(all, "--file", f)
 	}
 	cmd := p.e.command(bed.Tool(p.e.t, "docker-compose"), append(all, args...)...)
 	cmd.Dir = bed.Root()
-	cmd.Env = append(cmd.Env, p.env...)
+	cmd.Stdin, cmd.Env = in, append(cmd.Env, p.env...)
 	return p.e.must(cmd)
 }
 
-// Kill is kill -9 of a service's process, from outside: the engine takes it for
-// a crash, as it does not its own "kill".
+// Kill is kill -9 of process 1 of a service's container, from outside: the engine
+// takes it for a crash, as it does not its own "kill". It returns when all of the
+// container's processes are gone.
 func (p *Project) Kill(service string) {
 	p.e.t.Helper()
-	if err := syscall.Kill(p.PID(service), syscall.SIGKILL); err != nil {
-		p.e.t.Fatalf("kill %s: %v", service, err)
-	}
-}
-
-// PID is process 1 of a service's container, by its id on this machine.
-func (p *Project) PID(service string) int {
-	p.e.t.Helper()
-	for pid, names := range p.e.processes(p.Compose("ps", "--quiet", service)) {
-		if names == "1" {
-			return pid
+	all := p.e.processes(p.Compose("ps", "--quiet", service))
+	for pid, inside := range all {
+		if inside != "1" {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			p.e.t.Fatalf("kill %s: %v", service, err)
 		}
 	}
-	p.e.t.Fatalf("%s has no process", service)
-	return 0
+	bed.Until(p.e.t, service+" is dead", time.Minute, func() bool {
+		for pid := range all {
+			if bed.Alive(pid) {
+				return false
+			}
+		}
+		return len(all) > 0
+	})
 }
 
 // Running are the processes of all containers, by their ids here.
@@ -86,6 +98,18 @@ func (e *Engine) processes(of string) map[int]string {
 		}
 	}
 	return found
+}
+
+// Empty removes all files of a volume.
+func (e *Engine) Empty(volume string) {
+	e.t.Helper()
+	files, err := filepath.Glob(filepath.Join(e.dir, "data/volumes", volume, "_data", "*"))
+	for _, f := range files {
+		err = errors.Join(err, os.RemoveAll(f))
+	}
+	if err != nil || len(files) == 0 {
+		e.t.Fatalf("empty volume %s: %d files, %v", volume, len(files), err)
+	}
 }
 
 // Volume is a file in a volume.
