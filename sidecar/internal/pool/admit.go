@@ -122,7 +122,7 @@ type room struct {
 
 // askOrder says who is planned for first.
 func askOrder(a, b *entry) int {
-	x, y := a.oldest(), b.oldest()
+	x, y := a.claim(), b.claim()
 	switch {
 	case x.IsZero() && y.IsZero():
 		return preloadOrder(a, b)
@@ -134,13 +134,18 @@ func askOrder(a, b *entry) int {
 	return cmpChain(x.Compare(y), cmpString(a.id, b.id))
 }
 
-// oldest is when the oldest waiting flight came; zero = none waits.
-func (e *entry) oldest() time.Time {
+// claim is since when the slot's flights wait for its turn; zero = none waits.
+// While it was up they had theirs, though it was too short for all: what made
+// room for another slot must not be taken back by older flights of its own.
+func (e *entry) claim() time.Time {
 	var oldest time.Time
 	for t := range e.queue.all {
 		if oldest.IsZero() || t.since.Before(oldest) {
 			oldest = t.since
 		}
+	}
+	if !oldest.IsZero() && oldest.Before(e.down) {
+		return e.down
 	}
 	return oldest
 }
@@ -198,7 +203,7 @@ func (p *Pool) makeRoom(e *entry, d Decision, r room) {
 
 // starve keeps younger claims off what a flight has waited for too long.
 func (p *Pool) starve(e *entry, d Decision, r room) {
-	oldest := e.oldest()
+	oldest := e.claim()
 	if oldest.IsZero() {
 		return
 	}

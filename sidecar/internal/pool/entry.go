@@ -33,6 +33,7 @@ type entry struct {
 	removed  bool            // no longer declared
 	shut     bool            // grants no new lease, so that it can go
 	backlog  int             // flights that waited when it came up and wait still
+	down     time.Time       // when it was up last
 	lonely   time.Time       // since when nobody waits while it comes up
 	service  time.Duration   // smoothed time that a lease is held
 
@@ -193,6 +194,9 @@ func (p *Pool) reported(e *entry, r slot.Report) {
 // moved is called when the slot is in another state.
 func (e *entry) moved(was slot.State) {
 	s := e.snap.State
+	if was.Up() && !s.Up() {
+		e.down = time.Now()
+	}
 	switch {
 	case s == slot.StartingMemory:
 		e.ask = &ask{since: time.Now(), after: time.Now()}

@@ -23,7 +23,7 @@ type SlotView struct {
 	Holds    []device.Share // reserved, by account
 	Leases   int
 	Waiting  int
-	Oldest   time.Time // waiter; zero = none
+	Oldest   time.Time // claim: since when its flights wait for their turn; zero = none waits
 	Choices  []Choice  // where it may go, best first
 	Shut     bool      // it grants no new lease: somebody starves
 	Backlog  int       // flights that waited when it came up and wait still
@@ -81,7 +81,7 @@ func (p *Pool) view(e *entry, need int64, blocked map[device.ID]bool) View {
 
 func (e *entry) view() SlotView {
 	s := SlotView{
-		ID: e.id, Standing: e.standing(), Leases: e.snap.Leases + e.granting, Waiting: e.queue.len, Oldest: e.oldest(),
+		ID: e.id, Standing: e.standing(), Leases: e.snap.Leases + e.granting, Waiting: e.queue.len, Oldest: e.claim(),
 		Shut: e.shut, Backlog: e.backlog, UpSince: e.snap.UpSince, UsedAt: e.snap.UpSince,
 		Reload: e.pool.eta(e), Pin: e.spec.Model.Pin, Priority: e.spec.Model.Priority,
 	}
