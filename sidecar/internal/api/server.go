@@ -100,7 +100,7 @@ func (s *Server) Data(own func(proven, missing http.Handler) http.Handler) http.
 func misconfigured(w http.ResponseWriter, r *http.Request) {
 	e, code := wire.Match(r.Method, r.URL.EscapedPath())
 	if code == wire.PathOutside {
-		http.NotFound(w, r)
+		fail(w, requestID(r), wire.FamilyPlain, unserved(code, r))
 		return
 	}
 	f := wire.NewFailure(wire.CodeMisconfigured, "This request did not pass the hal0 middleware: Traefik has just started, or its labels are wrong, or the plugin is not loaded. Traefik's log says which; `hal0 check` reads the labels.")
