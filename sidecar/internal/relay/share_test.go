@@ -122,6 +122,7 @@ func TestFinishForNobody(t *testing.T) {
 		synctest.Wait()
 		s.Leave()
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if !finished || len(b.slots.Leased()) != 0 {
 			t.Errorf("finished %v, %d leases are held", finished, len(b.slots.Leased()))
 		}
