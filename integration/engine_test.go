@@ -215,7 +215,7 @@ func (b *box) flavoured(t *testing.T) {
 	b.t = t
 	t.Run("no-socket", func(t *testing.T) {
 		b.t = t
-		b.e.Project(b.env, append(b.files[:1:1], "examples/no-socket/override.yml")...).Compose("up", "--detach", "--wait", "--remove-orphans")
+		b.e.Project(b.env, append(b.files, "examples/no-socket/override.yml")...).Compose("up", "--detach", "--wait", "--remove-orphans")
 		b.wantCounted()
 	})
 	for _, name := range compose.Flavours() {
