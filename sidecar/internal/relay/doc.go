@@ -16,6 +16,8 @@
 //
 // Concurrency. A Relay's methods may be called from anywhere. A flight runs in
 // the hub's goroutine and owns everything of its attempts; a guard watches each
-// attempt from a second goroutine, which the attempt joins. A Subscription
+// attempt from a second goroutine, which the attempt joins. An Upload is read
+// from its client by a goroutine of its own, for which whoever began it waits
+// (Done): while no engine takes it, what comes goes to a file. A Subscription
 // belongs to its reader.
 package relay
