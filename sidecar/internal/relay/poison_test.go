@@ -30,7 +30,7 @@ func TestPoisonIsKnownByItsKey(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			b.slots.Leased()[0].Lose(slot.Loss{Why: slot.WhyCrashed, Exit: slot.Exit{Class: slot.ClassCrash}})
-			panic(http.ErrAbortHandler)
+			b.engine.Crash()
 		})
 		body := func(seed int) string { return fmt.Sprintf(`{"stream":true,"seed":%d}`, seed) }
 		want := func(what string, seed, crashes int, sent string, calls int, code string, retryable bool) {

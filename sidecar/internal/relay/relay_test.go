@@ -13,6 +13,7 @@ import (
 
 	"github.com/hal0-dev/hal0/plugin/wire"
 	"github.com/hal0-dev/hal0/sidecar/internal/hub"
+	"github.com/hal0-dev/hal0/sidecar/internal/pool"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay"
 	"github.com/hal0-dev/hal0/sidecar/internal/relay/relaytest"
 	"github.com/hal0-dev/hal0/sidecar/internal/slot"
@@ -37,9 +38,20 @@ func newBench(t *testing.T, engine http.HandlerFunc) *bench {
 		b.mu.Unlock()
 		engine(w, r)
 	}))
-	b.Relay = relay.New(relay.Config{Slots: b.slots, Dial: b.engine.Dial})
+	b.Relay = relay.New(relay.Config{Slots: booting{b.slots, b.engine}, Dial: b.engine.Dial})
 	t.Cleanup(func() { b.Close(context.Background()) })
 	return b
+}
+
+// booting starts an engine that went down for whoever asks for its slot.
+type booting struct {
+	*relaytest.Slots
+	engine *relaytest.Engine
+}
+
+func (s booting) Request(r pool.Request) relay.Ticket {
+	s.engine.Restart()
+	return s.Slots.Request(r)
 }
 
 func (b *bench) Calls() []string {

@@ -12,6 +12,8 @@ type sending interface {
 	open() (io.Reader, int64, error)
 	// leave ends the reading of what open returned.
 	leave()
+	// repeats reports whether it can be opened again after a part was read.
+	repeats() bool
 	// spent reports whether it cannot be opened again.
 	spent() bool
 	// release says that it need not be.
@@ -25,6 +27,7 @@ type formSending struct {
 }
 
 func (f formSending) open() (io.Reader, int64, error) { return f.content(f.model) }
+func (f formSending) repeats() bool                   { return false }
 func (f formSending) release()                        {}
 
 // textSending is a body in memory, until it was sent and is released: answers
@@ -48,8 +51,9 @@ func (s *textSending) open() (io.Reader, int64, error) {
 	return &textReader{sending: s}, int64(len(*text)), nil
 }
 
-func (s *textSending) leave()      {}
-func (s *textSending) spent() bool { return s.text.Load() == nil }
+func (s *textSending) leave()        {}
+func (s *textSending) repeats() bool { return true }
+func (s *textSending) spent() bool   { return s.text.Load() == nil }
 
 func (s *textSending) release() {
 	if s.sent.Load() {

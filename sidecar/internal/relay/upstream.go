@@ -30,8 +30,19 @@ type upstream struct {
 
 // engine is the way to one engine process.
 type engine struct {
-	endpoint  slot.Endpoint
-	transport *http.Transport
+	endpoint slot.Endpoint
+	kept     *http.Transport // uses connections again
+	fresh    *http.Transport // never does
+}
+
+// transport is the right one for a body. llama-server closes every sixth
+// connection after a stream without having said so, and a request may be on it
+// already: it is sent again, which takes a body that can be.
+func (e *engine) transport(body sending) *http.Transport {
+	if body.repeats() {
+		return e.kept
+	}
+	return e.fresh
 }
 
 func newUpstream(dial func(context.Context, string, string) (net.Conn, error)) *upstream {
@@ -41,26 +52,26 @@ func newUpstream(dial func(context.Context, string, string) (net.Conn, error)) *
 	return &upstream{dial: dial, engines: map[string]*engine{}}
 }
 
-// transport returns the transport for an endpoint; the one of the slot's former
-// process closes its idle connections.
-func (u *upstream) transport(slotID string, e slot.Endpoint) *http.Transport {
+// engine returns the way to an endpoint; the one to the slot's former process
+// closes its idle connections.
+func (u *upstream) engine(slotID string, e slot.Endpoint) *engine {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	current := u.engines[slotID]
 	if current != nil && current.endpoint == e {
-		return current.transport
+		return current
 	}
 	if current != nil {
-		go current.transport.CloseIdleConnections()
+		go current.kept.CloseIdleConnections()
 	}
-	t := &http.Transport{
-		DialContext:         u.dial,
-		DisableCompression:  true, // the engine's bytes are passed on as they are
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     idleWithin,
+	current = &engine{
+		endpoint: e,
+		// The engine's bytes are passed on as they are, so compression is off.
+		kept:  &http.Transport{DialContext: u.dial, DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: idleWithin},
+		fresh: &http.Transport{DialContext: u.dial, DisableCompression: true, DisableKeepAlives: true},
 	}
-	u.engines[slotID] = &engine{endpoint: e, transport: t}
-	return t
+	u.engines[slotID] = current
+	return current
 }
 
 // post sends one request.
@@ -74,15 +85,19 @@ func (u *upstream) post(ctx context.Context, slotID string, e slot.Endpoint, pat
 		return nil, fmt.Errorf("make request to the engine: %w", err)
 	}
 	req.ContentLength = size
-	req.GetBody = func() (io.ReadCloser, error) { // for a connection that the engine closed while it was idle
+	req.GetBody = func() (io.ReadCloser, error) {
 		r, _, err := body.open()
 		return io.NopCloser(r), err
 	}
 	req.Header = header.Clone()
+	// The transport itself repeats the request where a connection that was used
+	// before ends ahead of the answer. The header says that it may; an empty one
+	// is not sent.
+	req.Header["Idempotency-Key"] = nil
 	if e.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+e.Key)
 	}
-	return u.transport(slotID, e).RoundTrip(req)
+	return u.engine(slotID, e).transport(body).RoundTrip(req)
 }
 
 // close closes the connections that nobody uses.
@@ -90,7 +105,7 @@ func (u *upstream) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, e := range u.engines {
-		e.transport.CloseIdleConnections()
+		e.kept.CloseIdleConnections()
 	}
 	clear(u.engines)
 }

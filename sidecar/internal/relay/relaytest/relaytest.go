@@ -32,7 +32,9 @@ type Engine struct {
 // NewEngine serves h until the test ends.
 func NewEngine(t testing.TB, h http.Handler) *Engine {
 	e := &Engine{queue: make(chan net.Conn, 64), closed: make(chan struct{})}
-	server := &http.Server{Handler: h}
+	server := &http.Server{Handler: h, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, uses{}, new(atomic.Int64))
+	}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -48,6 +50,12 @@ func NewEngine(t testing.TB, h http.Handler) *Engine {
 	})
 	return e
 }
+
+// uses is the key of a connection's count.
+type uses struct{}
+
+// Use counts a request, and returns the how manyth it is on its connection.
+func Use(r *http.Request) int64 { return r.Context().Value(uses{}).(*atomic.Int64).Add(1) }
 
 // Dial connects to the engine; it fits relay.Config.Dial.
 func (e *Engine) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
