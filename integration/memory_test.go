@@ -64,9 +64,13 @@ func watch(t *testing.T, s *bed.Sidecar, marked string) (stop func() (most int64
 			}
 		}
 	}()
-	return func() (int64, int) {
+	end := sync.OnceFunc(func() {
 		close(quit)
 		<-done
+	})
+	t.Cleanup(end) // before the sidecar's, also where the test gives up
+	return func() (int64, int) {
+		end()
 		return most, up
 	}
 }

@@ -87,10 +87,14 @@ func TestSDKsSeePaceAndErrors(t *testing.T) {
 				if Text(lines) != "onetwothree" || last.Kind != "error" || last.Code != "slot.crashed" || last.Status != 0 {
 					t.Errorf("%s: stream with an error: %+v", api, lines)
 				}
-				for i := 1; i < 3 && i < len(lines); i++ {
-					if gap := time.Duration(lines[i].At - lines[i-1].At); gap < pause/3 {
-						t.Errorf("%s: event %d came %v after the one before", api, i, gap)
+				// A client that waits for the end sees no pace at all; a machine
+				// that is busy, now and then.
+				for try := 1; !paced(lines, pause); try++ {
+					if try == 5 {
+						t.Errorf("%s: events do not come as they are sent: %+v", api, lines)
+						break
 					}
+					lines = c.Do(job)
 				}
 				job.Headers = map[string]string{"X-Refuse": "1"}
 				lines = c.Do(job)
@@ -100,6 +104,16 @@ func TestSDKsSeePaceAndErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// paced reports whether there was a pause between the events.
+func paced(lines []Line, pause time.Duration) bool {
+	for i := 1; i < 3 && i < len(lines); i++ {
+		if time.Duration(lines[i].At-lines[i-1].At) < pause/3 {
+			return false
+		}
+	}
+	return true
 }
 
 func TestStreamTellsFrames(t *testing.T) {
