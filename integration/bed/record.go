@@ -73,10 +73,12 @@ func (s *Sidecar) Exchanges(path string) []Exchange {
 	return all
 }
 
-// Exchanges reads every connection of the record.
+// Exchanges reads every connection of the record. A request that came when the
+// engine had closed its used connection already is none: it is on another one,
+// too.
 func (l Launch) Exchanges(t testing.TB) []Exchange {
 	t.Helper()
-	opened, closed, sent := l.times(t)
+	opened, closed, hungUp, sent := l.times(t)
 	var all []Exchange
 	for conn, at := range opened {
 		request, err := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.request", conn)))
@@ -85,7 +87,10 @@ func (l Launch) Exchanges(t testing.TB) []Exchange {
 		}
 		response, _ := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("%d.response", conn)))
 		events := eventTimes(response, sent[conn])
-		for _, e := range parse(request, response) {
+		for i, e := range parse(request, response) {
+			if i > 0 && e.Status == 0 && hungUp[conn] {
+				continue
+			}
 			e.At, e.Closed = at, closed[conn]
 			n := min(bytes.Count(e.Body, event), len(events))
 			e.Sent, events = events[:n], events[n:]
@@ -124,13 +129,15 @@ func eventTimes(raw []byte, readings []reading) []time.Time {
 	}
 }
 
-func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time, sent map[int][]reading) {
+// times are those of each connection; hungUp are the ones that the engine closed
+// first.
+func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time, hungUp map[int]bool, sent map[int][]reading) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(l.dir, "log.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, closed, sent = map[int]time.Time{}, map[int]time.Time{}, map[int][]reading{}
+	opened, closed, hungUp, sent = map[int]time.Time{}, map[int]time.Time{}, map[int]bool{}, map[int][]reading{}
 	total := map[int]int{}
 	for _, line := range bytes.Split(b, []byte("\n")) {
 		var entry struct {
@@ -147,12 +154,14 @@ func (l Launch) times(t testing.TB) (opened, closed map[int]time.Time, sent map[
 			opened[entry.Conn] = time.Unix(0, entry.At)
 		case "request-end":
 			closed[entry.Conn] = time.Unix(0, entry.At)
+		case "response-end":
+			hungUp[entry.Conn] = closed[entry.Conn].IsZero()
 		case "response":
 			total[entry.Conn] += entry.N
 			sent[entry.Conn] = append(sent[entry.Conn], reading{total[entry.Conn], time.Unix(0, entry.At)})
 		}
 	}
-	return opened, closed, sent
+	return opened, closed, hungUp, sent
 }
 
 // parse takes one connection's bytes apart. A request or response that is not
