@@ -90,23 +90,6 @@ func wantHeard(t *testing.T, r recording, status int, body string, err error, by
 	}
 }
 
-// memoryOf is what of a process is in memory now, and was at most, in bytes.
-func memoryOf(t *testing.T, pid int) (now, most int64) {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, to := range map[string]*int64{"VmRSS:": &now, "VmHWM:": &most} {
-		_, rest, _ := strings.Cut(string(text), key)
-		if _, err := fmt.Sscan(rest, to); err != nil {
-			t.Fatal(err)
-		}
-		*to <<= 10
-	}
-	return now, most
-}
-
 // An upload of 200 MB goes through a warm slot without being kept: the engine
 // has its beginning before the client has sent its end, and no process grows
 // with it.
@@ -118,10 +101,10 @@ func TestLargeUploadIsStreamed(t *testing.T) {
 	for _, door := range []struct {
 		name, at string
 		sidecar  *bed.Sidecar
-		watched  map[string]int
+		watched  map[string]*bed.Process
 	}{
-		{"sidecar", addr(near), near, map[string]int{"sidecar": near.PID()}},
-		{"Traefik", e.Web("127.0.0.1"), far, map[string]int{"sidecar": far.PID(), "Traefik": e.PID()}},
+		{"sidecar", addr(near), near, map[string]*bed.Process{"sidecar": near.Process}},
+		{"Traefik", e.Web("127.0.0.1"), far, map[string]*bed.Process{"sidecar": far.Process, "Traefik": e.Process}},
 	} {
 		t.Run(door.name, func(t *testing.T) {
 			small := record("warm", 10, 0, nil)
@@ -129,8 +112,8 @@ func TestLargeUploadIsStreamed(t *testing.T) {
 			wantHeard(t, small, status, body, err, 10)
 			begins := func() int { return strings.Count(door.sidecar.Log(), "a file begins") }
 			before, began := map[string]int64{}, begins()
-			for name, pid := range door.watched {
-				before[name], _ = memoryOf(t, pid)
+			for name, p := range door.watched {
+				before[name] = p.RSS()
 			}
 			const first, second = 8 << 20, 192 << 20
 			r := record("warm", first, second, func() {
@@ -138,8 +121,8 @@ func TestLargeUploadIsStreamed(t *testing.T) {
 			})
 			status, body, err = transcription(door.at, r, r.size)
 			wantHeard(t, r, status, body, err, first+second)
-			for name, pid := range door.watched {
-				if _, most := memoryOf(t, pid); most-before[name] > 64<<20 {
+			for name, p := range door.watched {
+				if most := p.PeakRSS(); most-before[name] > 64<<20 {
 					t.Errorf("%s grew by %d MiB", name, (most-before[name])>>20)
 				} else {
 					bed.Figure(t, "an upload of 200 MB: %s grew by %d MiB", name, (most-before[name])>>20)

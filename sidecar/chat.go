@@ -187,15 +187,7 @@ func (t *chatter) post(ctx context.Context, body any) (*http.Response, error) {
 	if t.key != "" {
 		r.Header.Set("Authorization", "Bearer "+t.key)
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode >= 400 {
-		defer resp.Body.Close()
-		return nil, refusal(resp)
-	}
-	return resp, nil
+	return ask(r)
 }
 
 // print writes a stream's text and returns it.

@@ -97,6 +97,11 @@ func (m *remote) ask(ctx context.Context, method, address string, body any) (*ht
 		}
 		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(b)))
 	}
+	return ask(r)
+}
+
+// ask sends a request; an answer that is an error becomes one.
+func ask(r *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return nil, err

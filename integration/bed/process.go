@@ -183,7 +183,18 @@ func Alive(pid int) bool {
 // RSS is the process's resident memory, in bytes.
 func (p *Process) RSS() int64 {
 	p.t.Helper()
-	n := Resident(p.PID())
+	return p.memory("VmRSS")
+}
+
+// PeakRSS is the most that RSS has been.
+func (p *Process) PeakRSS() int64 {
+	p.t.Helper()
+	return p.memory("VmHWM")
+}
+
+func (p *Process) memory(key string) int64 {
+	p.t.Helper()
+	n := memory(p.PID(), key)
 	if n == 0 {
 		p.t.Fatalf("%s has no resident memory", p.name)
 	}
@@ -191,14 +202,17 @@ func (p *Process) RSS() int64 {
 }
 
 // Resident is the resident memory of a process, in bytes; 0 where it has ended.
-func Resident(pid int) int64 {
+func Resident(pid int) int64 { return memory(pid, "VmRSS") }
+
+// memory is a size from the process's status, in bytes; 0 where it has ended.
+func memory(pid int, key string) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
 	for _, line := range strings.Split(string(b), "\n") {
 		var kib int64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
+		if n, _ := fmt.Sscanf(line, key+": %d kB", &kib); n == 1 {
 			return kib << 10
 		}
 	}

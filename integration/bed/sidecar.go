@@ -47,10 +47,10 @@ func NewSidecar(t testing.TB, config string) *Sidecar {
 		s.write("hal0.yml", config, 0o644)
 		s.args = append(s.args, "--config="+s.ConfigFile())
 	}
-	if llama := filepath.Join(Cache(), "llama-server"); exists(llama) {
+	if llama := filepath.Join(Cache(), "llama-server"); Exists(llama) {
 		s.args = append(s.args, "--llamaServer="+s.tapped(llama))
 	}
-	if models := filepath.Join(Cache(), "models"); exists(models) {
+	if models := filepath.Join(Cache(), "models"); Exists(models) {
 		s.args = append(s.args, "--models="+models)
 	}
 	return s
@@ -226,7 +226,8 @@ func (s *Sidecar) Await(id string, limit time.Duration, states ...string) Slot {
 	return last
 }
 
-func exists(path string) bool {
+// Exists reports whether there is something at the path.
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

@@ -99,7 +99,7 @@ func (e *Engine) Llama(models ...string) Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if unpacked := filepath.Join(bed.Cache(), "llama", "llama-server"); exists(unpacked) {
+	if unpacked := filepath.Join(bed.Cache(), "llama", "llama-server"); bed.Exists(unpacked) {
 		server = unpacked // the other is a script that starts it
 	}
 	i.Files["app/llama-server"] = server
@@ -152,11 +152,6 @@ func libraries(t testing.TB, program string) map[string]string {
 		files["app/"+filepath.Base(path)] = path
 	}
 	return files
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // Build builds the repository's own image, with these flags.
